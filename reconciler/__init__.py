@@ -1,0 +1,1 @@
+"""The reconciler: what Stripe says was paid, brought into your invoices."""

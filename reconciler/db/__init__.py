@@ -1,0 +1,1 @@
+"""Everything that knows the database. The only package that imports sqlalchemy."""

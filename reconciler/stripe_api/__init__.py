@@ -1,0 +1,1 @@
+"""Everything that knows Stripe: signatures, shapes and, later, requests. The only package that imports stripe."""

@@ -1,0 +1,1 @@
+"""The webhook: takes what Stripe sends, and answers only for what is stored."""
