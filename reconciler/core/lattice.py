@@ -41,7 +41,9 @@ def _widest(a: Span, b: Span) -> Span:
     return Span(max(a.lo_ms, b.lo_ms), max(a.hi_ms, b.hi_ms))
 
 
-def _by_key(join: Callable[[Any, Any], Any]) -> Callable[[Mapping[Any, Any], Mapping[Any, Any]], Any]:
+def _by_key(
+    join: Callable[[Any, Any], Any],
+) -> Callable[[Mapping[Any, Any], Mapping[Any, Any]], Any]:
     def joined(a: Mapping[Any, Any], b: Mapping[Any, Any]) -> Mapping[Any, Any]:
         if not b or a == b:
             return a

@@ -178,13 +178,7 @@ class TransactionSeen:
 
 
 Projection: TypeAlias = (
-    IntentSeen
-    | ForeignSeen
-    | ChargeSeen
-    | RefundSeen
-    | DisputeSeen
-    | SessionSeen
-    | TransactionSeen
+    IntentSeen | ForeignSeen | ChargeSeen | RefundSeen | DisputeSeen | SessionSeen | TransactionSeen
 )
 
 

@@ -1,0 +1,188 @@
+"""Which invoice does a payment belong to?
+
+A person's decision comes first; else every known reference that resolves to an invoice must name the same one. Nothing is
+ever guessed: a value that fits two invoices resolves to none, names that disagree allocate nothing, and names that the
+payer can edit (https://docs.stripe.com/payment-links/url-parameters) must be borne out by the exact amount and currency.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from reconciler.core.invoice import Invoice, Share
+from reconciler.core.money import distribute
+from reconciler.core.observation import Assignment, Reference, ReferenceKind
+from reconciler.core.payment import Summary
+
+STORED = frozenset({ReferenceKind.PAYMENT_INTENT, ReferenceKind.CHECKOUT_SESSION})
+PAYER_CONTROLLED = frozenset({ReferenceKind.CLIENT_REFERENCE, ReferenceKind.PAYMENT_LINK})
+
+
+class Rule(StrEnum):
+    """Why a payment belongs where it does; one word that `explain` turns into a sentence."""
+
+    ASSIGNED = "assigned"
+    STORED_ID = "stored_id"
+    AGREEMENT = "agreement"
+    PAYER_REFERENCE = "payer_reference"
+    SPLIT_BY_STORED_IDS = "split_by_stored_ids"
+    FOREIGN = "foreign"
+    CONFLICT = "conflicting_references"
+    NOT_BORNE_OUT = "payer_reference_not_borne_out"
+    UNMATCHED = "unmatched"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allocation:
+    """So much of one payment belongs to one invoice; minor units of the payment's currency."""
+
+    payment_id: str
+    invoice_id: str
+    amount_minor: int
+    rule: Rule
+    decided_by: str = ""
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """The answer for one payment. `named` holds every invoice that its references resolve to."""
+
+    payment_id: str
+    rule: Rule
+    allocations: tuple[Allocation, ...] = ()
+    named: frozenset[str] = frozenset()
+
+    @property
+    def claimed(self) -> frozenset[str]:
+        """The invoices that must show `review` because the names disagree."""
+        return self.named if self.rule is Rule.CONFLICT else frozenset()
+
+
+def match(
+    payment: Summary,
+    references: Iterable[Reference],
+    invoices: Mapping[str, Invoice],
+    assignment: Assignment | None = None,
+) -> Match:
+    """Find where a payment belongs. `invoices` must hold every invoice that any of its references could fit."""
+    if assignment is not None:
+        return _assigned(payment, assignment)
+    if payment.is_foreign:
+        return Match(payment_id=payment.id, rule=Rule.FOREIGN)
+    resolved = {each: resolve(each, invoices.values()) for each in references}
+    resolved = {each: found for each, found in resolved.items() if found}
+    named = frozenset(id_ for found in resolved.values() for id_ in found)
+    if not named:
+        return Match(payment_id=payment.id, rule=Rule.UNMATCHED)
+    if len(named) > 1:
+        return _several(payment, resolved, [invoices[id_] for id_ in sorted(named)])
+    return _agreed(payment, frozenset(each.kind for each in resolved), invoices[min(named)])
+
+
+def resolve(reference: Reference, invoices: Iterable[Invoice]) -> frozenset[str]:
+    """The invoices that one reference names: values are compared exactly, and only a stored id may name several."""
+    kind, value = reference
+    if kind is ReferenceKind.PAYMENT_INTENT:
+        return frozenset(each.id for each in invoices if each.payment_intent_id == value)
+    if kind is ReferenceKind.CHECKOUT_SESSION:
+        return frozenset(each.id for each in invoices if each.checkout_session_id == value)
+    if kind is ReferenceKind.PAYMENT_LINK:
+        found = frozenset(each.id for each in invoices if each.payment_link_id == value)
+    elif kind is ReferenceKind.CHARGE:
+        return frozenset()
+    else:
+        found = frozenset(each.id for each in invoices if value in (each.id, each.number))
+    return found if len(found) == 1 else frozenset()
+
+
+def _assigned(payment: Summary, assignment: Assignment) -> Match:
+    left_minor = payment.received_minor
+    allocations = []
+    for invoice_id, wanted_minor in assignment.shares:
+        part_minor = left_minor if wanted_minor is None else min(wanted_minor, left_minor)
+        left_minor -= part_minor
+        allocations.append(
+            Allocation(
+                payment_id=payment.id,
+                invoice_id=invoice_id,
+                amount_minor=part_minor,
+                rule=Rule.ASSIGNED,
+                decided_by=assignment.by,
+                reason=assignment.reason,
+            )
+        )
+    return Match(payment_id=payment.id, rule=Rule.ASSIGNED, allocations=tuple(allocations))
+
+
+def _agreed(payment: Summary, kinds: frozenset[ReferenceKind], invoice: Invoice) -> Match:
+    named = frozenset({invoice.id})
+    rule = Rule.STORED_ID if kinds & STORED else Rule.AGREEMENT
+    if kinds <= PAYER_CONTROLLED:
+        exact = (invoice.amount_due_minor, invoice.currency)
+        if (payment.received_minor, payment.currency) != exact:
+            return Match(payment_id=payment.id, rule=Rule.NOT_BORNE_OUT, named=named)
+        rule = Rule.PAYER_REFERENCE
+    return Match(
+        payment_id=payment.id,
+        rule=rule,
+        allocations=(_whole(payment, invoice.id, payment.received_minor, rule),),
+        named=named,
+    )
+
+
+def _several(
+    payment: Summary,
+    resolved: Mapping[Reference, frozenset[str]],
+    invoices: Sequence[Invoice],
+) -> Match:
+    """One payment for several invoices: only if the app stored its id on each, and the totals add up exactly."""
+    stored = frozenset(i for each, found in resolved.items() if each.kind in STORED for i in found)
+    named = frozenset(each.id for each in invoices)
+    adds_up = sum(each.amount_due_minor for each in invoices) == payment.received_minor
+    one_currency = all(each.currency == payment.currency for each in invoices)
+    if stored == named and (payment.received_minor == 0 or (adds_up and one_currency)):
+        rule = Rule.SPLIT_BY_STORED_IDS
+        parts = [each.amount_due_minor if payment.received_minor else 0 for each in invoices]
+        allocations = tuple(
+            _whole(payment, each.id, part, rule) for each, part in zip(invoices, parts, strict=True)
+        )
+        return Match(payment_id=payment.id, rule=rule, allocations=allocations, named=named)
+    # Names without money behind them disturb nobody: an abandoned attempt must not send invoices to review.
+    rule = Rule.CONFLICT if payment.has_money else Rule.UNMATCHED
+    return Match(payment_id=payment.id, rule=rule, named=named)
+
+
+def _whole(payment: Summary, invoice_id: str, amount_minor: int, rule: Rule) -> Allocation:
+    return Allocation(
+        payment_id=payment.id, invoice_id=invoice_id, amount_minor=amount_minor, rule=rule
+    )
+
+
+def shares(payment: Summary, allocations: Sequence[Allocation]) -> dict[str, Share]:
+    """Cut a payment along its allocations: refunds and disputes reduce them in proportion, by the largest remainder."""
+    ordered = sorted(allocations, key=lambda each: each.invoice_id)
+    parts = [each.amount_minor for each in ordered]
+    rest_minor = payment.received_minor - sum(parts)
+    weights = [*parts, rest_minor]
+    if len(ordered) == 1 and rest_minor == 0:
+        weights = [1, 0]
+    refunded = _cut(payment.refunded_minor, weights)
+    pending = _cut(payment.refund_pending_minor, weights)
+    disputed = _cut(payment.disputed_minor, weights)
+    return {
+        each.invoice_id: Share(
+            payment=payment,
+            received_minor=each.amount_minor,
+            refunded_minor=refunded[index],
+            refund_pending_minor=pending[index],
+            disputed_minor=disputed[index],
+        )
+        for index, each in enumerate(ordered)
+    }
+
+
+def _cut(total_minor: int, weights: Sequence[int]) -> Sequence[int]:
+    if not any(weights):
+        return [0] * len(weights)
+    return distribute(total_minor, weights)
