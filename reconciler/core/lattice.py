@@ -54,7 +54,7 @@ def _by_key(
 
 def grows() -> frozenset[Any]:
     """Declare a set that only grows. One that should hold a single value and holds two is a contradiction, kept."""
-    return field(default=frozenset(), metadata={_JOIN: _union})  # type: ignore[no-any-return]
+    return field(default=frozenset(), metadata={_JOIN: _union})
 
 
 def rises(default: Any = None) -> Any:
@@ -72,17 +72,17 @@ def register() -> Register[Any]:
 
     Keeping only the undominated values looks simpler and depends on the order of arrival.
     """
-    return field(default_factory=dict, metadata={_JOIN: _by_key(_widest)})  # type: ignore[no-any-return]
+    return field(default_factory=dict, metadata={_JOIN: _by_key(_widest)})
 
 
 def earliest_by_key() -> Mapping[Any, Any]:
     """Declare a map whose keys only grow and whose values are the least seen of each."""
-    return field(default_factory=dict, metadata={_JOIN: _by_key(_least)})  # type: ignore[no-any-return]
+    return field(default_factory=dict, metadata={_JOIN: _by_key(_least)})
 
 
 def merged_by_key() -> Mapping[Any, Any]:
     """Declare a map of facts, merged key by key."""
-    return field(default_factory=dict, metadata={_JOIN: _by_key(merge)})  # type: ignore[no-any-return]
+    return field(default_factory=dict, metadata={_JOIN: _by_key(merge)})
 
 
 def merged(empty: Callable[[], F]) -> F:
@@ -91,7 +91,7 @@ def merged(empty: Callable[[], F]) -> F:
 
 
 @cache
-def _joins(kind: type) -> tuple[tuple[str, Callable[[Any, Any], Any]], ...]:
+def _joins(kind: Any) -> tuple[tuple[str, Callable[[Any, Any], Any]], ...]:
     return tuple((each.name, each.metadata[_JOIN]) for each in fields(kind))
 
 
@@ -99,7 +99,7 @@ def merge(a: F, b: F) -> F:
     """Join two records of facts of one type, field by field."""
     if a == b:
         return a
-    return type(a)(**{n: join(getattr(a, n), getattr(b, n)) for n, join in _joins(type(a))})
+    return type(a)(**{n: join(getattr(a, n), getattr(b, n)) for n, join in _joins(a.__class__)})
 
 
 def current(values: Register[K]) -> frozenset[K]:

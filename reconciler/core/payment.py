@@ -22,6 +22,14 @@ from reconciler.core.facts import (
 )
 from reconciler.core.lattice import current
 from reconciler.core.observation import Failure, Reference, ReferenceKind, TransactionSeen
+from reconciler.core.words import (
+    DISPUTE_MONEY,
+    REFUND_DEAD,
+    REFUND_IN_FLIGHT,
+    DisputeClass,
+    dispute_class,
+    refund_word,
+)
 
 
 class PaymentStatus(StrEnum):
@@ -41,36 +49,6 @@ NEEDS_METHOD = "requires_payment_method"
 KNOWN_WORDS = frozenset(
     {NEEDS_METHOD, "requires_confirmation", "requires_action", "processing", "requires_capture"}
 )
-
-# A refund climbs: in flight < succeeded < dead. Within a class the order only makes the word shown the same for all.
-REFUND_RANK = {"pending": 0, "requires_action": 1, SUCCEEDED: 2, CANCELED: 3, "failed": 4}
-REFUND_IN_FLIGHT = frozenset({"pending", "requires_action"})
-REFUND_DEAD = frozenset({CANCELED, "failed"})
-
-
-class DisputeClass(StrEnum):
-    """What a dispute means; an inquiry moves no money."""
-
-    INQUIRY = "inquiry"
-    INQUIRY_CLOSED = "inquiry_closed"
-    OPEN = "open"
-    LOST = "lost"
-    WON = "won"
-
-
-# inquiry < closed inquiry < open < lost < won: a late win after a loss is real.
-DISPUTE_RANK = {
-    "warning_needs_response": (0, DisputeClass.INQUIRY),
-    "warning_under_review": (1, DisputeClass.INQUIRY),
-    "warning_closed": (2, DisputeClass.INQUIRY_CLOSED),
-    "needs_response": (3, DisputeClass.OPEN),
-    "under_review": (4, DisputeClass.OPEN),
-    "lost": (5, DisputeClass.LOST),
-    "prevented": (6, DisputeClass.LOST),
-    "charge_refunded": (7, DisputeClass.LOST),
-    "won": (8, DisputeClass.WON),
-}
-DISPUTE_MONEY = frozenset({"dispute", "dispute_reversal"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -233,37 +211,19 @@ def paid_at(book: Book) -> PaidAt | None:
             known.append(PaidAt(2, charge.created_ms))
         elif charge.captured_minor > 0 and not book.is_intent and charge.created_ms is not None:
             known.append(PaidAt(3, charge.created_ms))
-    for seen in _charge_transactions(book):
-        if seen.amount_minor > 0:
-            known.append(PaidAt(1, seen.created_ms))
+    moved = _charge_transactions(book)
+    known.extend(PaidAt(1, each.created_ms) for each in moved if each.amount_minor > 0)
     return min(known, default=None)
 
 
 def active_references(book: Book) -> frozenset[Reference]:
     """The names that count now: metadata frozen by the succeeded event silences metadata that was merely read."""
     intent = book.facts.intent
-    known = set(intent.references)
-    for around in (*book.facts.charges.values(), *book.sessions.values()):
-        known |= around.references
+    of_charges = (each for charge in book.facts.charges.values() for each in charge.references)
+    of_sessions = (each for session in book.sessions.values() for each in session.references)
+    known = (*intent.references, *of_charges, *of_sessions)
     silent = ReferenceKind.METADATA if intent.metadata_frozen else ReferenceKind.FROZEN_METADATA
     return frozenset(each for each in known if each.kind != silent)
-
-
-def refund_word(refund: RefundFacts) -> str:
-    """The highest known word of a refund; one that we do not know stands as if pending."""
-    known = [word for word in refund.statuses if word in REFUND_RANK]
-    return max(known, key=REFUND_RANK.__getitem__, default="pending")
-
-
-def dispute_word(dispute: DisputeFacts) -> str:
-    """The highest known word of a dispute."""
-    known = [word for word in dispute.words if word in DISPUTE_RANK]
-    return max(known, key=lambda word: DISPUTE_RANK[word][0], default="needs_response")
-
-
-def dispute_class(dispute: DisputeFacts) -> DisputeClass:
-    """What the highest word of a dispute means; a dispute of which we know no word is open."""
-    return DISPUTE_RANK[dispute_word(dispute)][1]
 
 
 def dispute_transactions(book: Book, dispute_id: str) -> tuple[TransactionSeen, ...]:
@@ -328,10 +288,11 @@ def _settled(book: Book) -> tuple[int | None, int | None, int | None, str]:
 
 
 def _emails(book: Book) -> frozenset[str]:
-    around = (book.facts.intent, *book.facts.charges.values(), *book.sessions.values())
-    return frozenset(email for each in around for email in each.emails)
+    of_charges = (each for charge in book.facts.charges.values() for each in charge.emails)
+    of_sessions = (each for session in book.sessions.values() for each in session.emails)
+    return frozenset((*book.facts.intent.emails, *of_charges, *of_sessions))
 
 
 def _foreign(book: Book) -> frozenset[str]:
-    around = (book.facts.intent, *book.facts.charges.values())
-    return frozenset(reason for each in around for reason in each.foreign)
+    of_charges = (each for charge in book.facts.charges.values() for each in charge.foreign)
+    return book.facts.intent.foreign | frozenset(of_charges)

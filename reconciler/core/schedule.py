@@ -28,4 +28,4 @@ def retry_after_ms(attempts: int) -> int | None:
     """How long to wait after so many failed attempts; None once it is time to give up and call a person."""
     if attempts >= EVENT_ATTEMPTS_MAX:
         return None
-    return min(HOUR_MS, 5 * SECOND_MS * 4 ** max(0, attempts - 1))
+    return min(HOUR_MS, 5 * SECOND_MS << 2 * max(0, attempts - 1))
