@@ -70,10 +70,10 @@ def doubts(book: Book) -> frozenset[Doubt]:
 
 def waiting(known: Known) -> frozenset[Doubt]:
     """Objects that name only a charge which was never read, and paid Sessions without a PaymentIntent."""
-    found = set()
-    for facts in (*known.refunds.values(), *known.disputes.values()):
-        for charge_id in facts.charges - known.owners.keys():
-            found.add(Doubt(FetchKind.CHARGE, charge_id, "charge_not_known"))
+    named = {c for refund in known.refunds.values() for c in refund.charges}
+    named |= {c for dispute in known.disputes.values() for c in dispute.charges}
+    unread = named - known.owners.keys()
+    found = {Doubt(FetchKind.CHARGE, charge_id, "charge_not_known") for charge_id in unread}
     for each in known.transactions.values():
         source = each.value.source
         if source.startswith(("ch_", "py_")) and source not in known.owners:
@@ -88,7 +88,6 @@ def _of_intent(book: Book) -> Iterator[str]:
     if not book.is_intent:
         return
     intent = book.facts.intent
-    words = current(intent.words)
     if intent.terminals >= TERMINAL:
         yield "both_terminal_words"
     if SUCCEEDED not in intent.terminals:
@@ -98,8 +97,13 @@ def _of_intent(book: Book) -> Iterator[str]:
         paid_session = any("paid" in each.payment_statuses for each in book.sessions.values())
         if paid_session and CANCELED not in intent.terminals:
             yield "session_ahead"
-    if intent.terminals:
-        return
+    if not intent.terminals:
+        yield from _of_words(book)
+
+
+def _of_words(book: Book) -> Iterator[str]:
+    intent = book.facts.intent
+    words = current(intent.words)
     if not words:
         yield "never_seen"
     if max(len(words), len(current(intent.amounts)), len(current(intent.currencies))) > 1:
@@ -147,9 +151,9 @@ def _of_dispute(book: Book, dispute_id: str) -> Iterator[str]:
     dispute = book.disputes[dispute_id]
     if dispute.words.keys() - DISPUTE_RANK.keys():
         yield "unknown_word"
-    if "won" in dispute.words and "lost" in dispute.words:
-        if dispute.words["lost"].lo_ms > dispute.words["won"].hi_ms:
-            yield "lost_after_won"
+    won, lost = dispute.words.get("won"), dispute.words.get("lost")
+    if won is not None and lost is not None and lost.lo_ms > won.hi_ms:
+        yield "lost_after_won"
     meaning = dispute_class(dispute)
     withdrew = any(each.amount_minor < 0 for each in dispute_transactions(book, dispute_id))
     is_lost = "lost" in dispute.words and meaning is DisputeClass.LOST

@@ -71,6 +71,14 @@ class Finding:
     currency: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class History:
+    """What happened to an invoice before: whether its `paid` is our word, and the total at which it was covered."""
+
+    was_paid_by_us: bool = False
+    covered_due_minor: int | None = None
+
+
 def of_payment(book: Book, payment: Summary, match: Match) -> tuple[Finding, ...]:
     """What needs a person about one payment, its refunds and its disputes."""
     found = [*_of_facts(book, payment), *_of_refunds(book), *_of_disputes(book, payment)]
@@ -108,8 +116,8 @@ def _of_facts(book: Book, payment: Summary) -> Iterator[Finding]:
     unknown = current(intent.words) - KNOWN_WORDS if not intent.terminals else frozenset()
     wrong.extend(f"unknown word {word}" for word in sorted(unknown))
     for charge_id, charge in sorted(book.facts.charges.items()):
-        for total in sorted(contradicting_totals(book, charge_id, charge) & charge.listed_totals):
-            wrong.append(f"refunds of {charge_id} are not {total}")
+        listed = contradicting_totals(book, charge_id, charge) & charge.listed_totals
+        wrong.extend(f"refunds of {charge_id} are not {total}" for total in sorted(listed))
     for refund_id, refund in sorted(book.refunds.items()):
         if len(refund.amounts) > 1 or len(refund.currencies) > 1 or len(refund.charges) > 1:
             wrong.append(f"{refund_id} changed")
@@ -174,15 +182,14 @@ def of_invoice(
     shares: Sequence[Share],
     *,
     payable: frozenset[str],
-    was_paid_by_us: bool,
-    covered_due_minor: int | None,
+    history: History,
 ) -> tuple[Finding, ...]:
     """What needs a person about one invoice."""
     found: list[ExceptionKind] = []
     due, net = settlement.amount_due_minor, settlement.net_minor
     if 0 < settlement.received_minor < due:
         found.append(ExceptionKind.UNDERPAID)
-    marked_by_hand = invoice.status == PAID_WORD and not was_paid_by_us and net > 0
+    marked_by_hand = invoice.status == PAID_WORD and not history.was_paid_by_us and net > 0
     if marked_by_hand or _is_second(settlement, shares):
         found.append(ExceptionKind.SECOND_PAYMENT)
     elif net > due:
@@ -191,7 +198,7 @@ def of_invoice(
         found.append(ExceptionKind.WRONG_CURRENCY)
     if invoice.status not in payable | {PAID_WORD} and net != 0:
         found.append(ExceptionKind.INVOICE_NOT_PAYABLE)
-    if covered_due_minor is not None and covered_due_minor != due:
+    if history.covered_due_minor not in (None, due):
         found.append(ExceptionKind.INVOICE_CHANGED_AFTER_PAID)
     if net < 0:
         found.append(ExceptionKind.NET_BELOW_ZERO)

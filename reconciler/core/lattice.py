@@ -99,7 +99,9 @@ def merge(a: F, b: F) -> F:
     """Join two records of facts of one type, field by field."""
     if a == b:
         return a
-    return type(a)(**{n: join(getattr(a, n), getattr(b, n)) for n, join in _joins(a.__class__)})
+    kind: Any = type(a)
+    joined: F = kind(**{n: join(getattr(a, n), getattr(b, n)) for n, join in _joins(kind)})
+    return joined
 
 
 def current(values: Register[K]) -> frozenset[K]:

@@ -1,0 +1,357 @@
+"""Given what was known and what is known now: what changes, and what follows from the change?
+
+`decide` reads no clock and writes nothing. It returns data that a thin shell writes in one transaction: new statuses and
+sums, allocations, the three columns of the app's invoices, audit rows, notices, exceptions and fetches.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core import exceptions, milestones
+from reconciler.core.doubts import Doubt, doubts
+from reconciler.core.exceptions import Finding
+from reconciler.core.facts import SessionFacts
+from reconciler.core.invoice import (
+    Claims,
+    Invoice,
+    InvoiceWrite,
+    Settlement,
+    Share,
+    Written,
+    settle,
+    take_back,
+    write_for,
+)
+from reconciler.core.ledger import Ledger, Rules, Standing
+from reconciler.core.matching import Match, Rule, match, resolve, shares
+from reconciler.core.milestones import Notice
+from reconciler.core.payment import Book, Summary, active_references, summarise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One recorded change of one field: the audit trail, and the only thing that effects may hang on."""
+
+    subject_kind: str
+    subject_id: str
+    field: str
+    old: str | None
+    new: str | None
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentChange:
+    """One payment after the evidence, with its derived state and the place where it belongs."""
+
+    book: Book
+    summary: Summary
+    match: Match
+    is_changed: bool
+    is_moved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceChange:
+    """One invoice after the evidence: the new standing and what its row should say."""
+
+    standing: Standing
+    write: InvoiceWrite | None
+    is_changed: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """Everything that follows; an empty one means that nothing was new."""
+
+    payments: tuple[PaymentChange, ...] = ()
+    invoices: tuple[InvoiceChange, ...] = ()
+    waivers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    transitions: tuple[Transition, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    opened: tuple[Finding, ...] = ()
+    cleared: frozenset[tuple[str, str]] = frozenset()
+    asked: frozenset[Doubt] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What the evidence touched: books before and after, waived Sessions, and invoices that were seen."""
+
+    before: Mapping[str, Book]
+    after: Mapping[str, Book]
+    waived_sessions: Mapping[str, SessionFacts] = field(default_factory=dict)
+    invoices_seen: frozenset[str] = frozenset()
+
+
+def decide(change: Change, ledger: Ledger, rules: Rules, now_ms: int) -> Decision:
+    """Decide everything that follows from a change of facts, of decisions or of invoices."""
+    payments = tuple(_payment(book, change.before, ledger) for book in change.after.values())
+    waivers = _waivers(change, ledger)
+    invoices = tuple(_invoices(change, payments, waivers, ledger, rules))
+    findings = {(f.kind.value, f.subject): f for f in _findings(payments, invoices, ledger, rules)}
+    subjects = _subjects(payments, invoices)
+    return Decision(
+        payments=tuple(each for each in payments if each.is_changed or each.is_moved),
+        invoices=tuple(each for each in invoices if each.is_changed),
+        waivers=waivers,
+        transitions=tuple(_transitions(change, payments, invoices, ledger)),
+        notices=milestones.fresh(
+            tuple(_notices(change, payments, invoices, ledger)), rules, now_ms
+        ),
+        opened=tuple(_opened(findings, ledger)),
+        cleared=frozenset(
+            key
+            for key in (*ledger.open_exceptions, *ledger.resolved)
+            if key[1] in subjects and key not in findings
+        ),
+        asked=frozenset(
+            doubt
+            for id_, book in change.after.items()
+            for doubt in doubts(book) - doubts(change.before.get(id_, Book(id=id_)))
+        ),
+    )
+
+
+def _payment(book: Book, before: Mapping[str, Book], ledger: Ledger) -> PaymentChange:
+    summary = summarise(book)
+    found = match(
+        summary, active_references(book), ledger.invoices, ledger.assignments.get(book.id)
+    )
+    stored = sorted(ledger.allocations.get(book.id, ()), key=lambda each: each.invoice_id)
+    claimed = {id_ for id_, holders in ledger.claims.items() if book.id in holders}
+    wanted = sorted(found.allocations, key=lambda each: each.invoice_id)
+    return PaymentChange(
+        book=book,
+        summary=summary,
+        match=found,
+        is_changed=before.get(book.id) != book,
+        is_moved=stored != wanted or claimed != found.claimed,
+    )
+
+
+def _waivers(change: Change, ledger: Ledger) -> dict[str, frozenset[str]]:
+    """Each Session that asked for no money, with the one invoice that its names agree on."""
+    waivers = {}
+    for session_id, session in change.waived_sessions.items():
+        named = [resolve(each, ledger.invoices.values()) for each in session.references]
+        agreed = frozenset(id_ for found in named for id_ in found)
+        waivers[session_id] = agreed if len(agreed) == 1 else frozenset()
+    return waivers
+
+
+def _touched(
+    change: Change,
+    payments: Iterable[PaymentChange],
+    waivers: Mapping[str, frozenset[str]],
+    ledger: Ledger,
+) -> frozenset[str]:
+    touched = set(change.invoices_seen)
+    for each in payments:
+        id_ = each.book.id
+        touched |= {allocation.invoice_id for allocation in each.match.allocations}
+        touched |= {allocation.invoice_id for allocation in ledger.allocations.get(id_, ())}
+        touched |= {invoice for invoice, holders in ledger.claims.items() if id_ in holders}
+        touched |= each.match.claimed
+    for found in waivers.values():
+        touched |= found
+    return frozenset(touched & ledger.invoices.keys())
+
+
+def _invoices(
+    change: Change,
+    payments: tuple[PaymentChange, ...],
+    waivers: Mapping[str, frozenset[str]],
+    ledger: Ledger,
+    rules: Rules,
+) -> Iterator[InvoiceChange]:
+    by_invoice = _shares(payments, ledger)
+    unassigned = _taken_by_a_person(payments, ledger)
+    ids = {each.book.id for each in payments}
+    for id_ in sorted(_touched(change, payments, waivers, ledger)):
+        invoice = ledger.invoices[id_]
+        claims = Claims(
+            in_conflict=bool(ledger.claims.get(id_, frozenset()) - ids)
+            or any(id_ in each.match.claimed for each in payments),
+            waived=bool(ledger.waivers.get(id_)) or any(id_ in found for found in waivers.values()),
+        )
+        own = by_invoice.get(id_, ())
+        is_named = own or claims.in_conflict or claims.waived or invoice.names_stripe
+        if is_named or id_ in ledger.standings:
+            yield _invoice(invoice, own, claims, ledger, rules, taken=id_ in unassigned)
+
+
+def _invoice(  # noqa: PLR0913 - one invoice with all that its settlement rests on
+    invoice: Invoice,
+    own: tuple[Share, ...],
+    claims: Claims,
+    ledger: Ledger,
+    rules: Rules,
+    *,
+    taken: bool,
+) -> InvoiceChange:
+    stored = ledger.standings.get(invoice.id)
+    settlement = settle(invoice, own, claims)
+    written = stored.written if stored else Written()
+    write, remembered = write_for(
+        invoice, settlement, written, payable=rules.payable, waived=claims.waived
+    )
+    if taken and not settlement.is_covered:
+        write, remembered = take_back(invoice, write, remembered)
+    covered = stored.covered_due_minor if stored else None
+    if settlement.is_covered and covered is None:
+        covered = invoice.amount_due_minor
+    if taken and not settlement.is_covered:
+        covered = None
+    standing = Standing(settlement=settlement, written=remembered, covered_due_minor=covered)
+    differs = write != InvoiceWrite(
+        invoice_id=invoice.id,
+        status=invoice.status,
+        payment_status=invoice.payment_status,
+        paid_at=invoice.paid_at,
+    )
+    return InvoiceChange(
+        standing=standing,
+        write=write if differs else None,
+        is_changed=differs or standing != stored,
+    )
+
+
+def _taken_by_a_person(payments: Iterable[PaymentChange], ledger: Ledger) -> frozenset[str]:
+    return frozenset(
+        allocation.invoice_id
+        for each in payments
+        if each.match.rule is Rule.ASSIGNED
+        for allocation in ledger.allocations.get(each.book.id, ())
+    )
+
+
+def _shares(payments: Iterable[PaymentChange], ledger: Ledger) -> dict[str, tuple[Share, ...]]:
+    """All shares of all invoices, of the payments at hand and of their siblings."""
+    here = {each.book.id: (each.summary, each.match.allocations) for each in payments}
+    there = {
+        id_: (summary, ledger.allocations.get(id_, ()))
+        for id_, summary in ledger.siblings.items()
+        if id_ not in here
+    }
+    by_invoice: dict[str, tuple[Share, ...]] = {}
+    for _, (summary, allocations) in sorted({**there, **here}.items()):
+        for invoice_id, share in shares(summary, allocations).items():
+            by_invoice[invoice_id] = (*by_invoice.get(invoice_id, ()), share)
+    return by_invoice
+
+
+def _findings(
+    payments: tuple[PaymentChange, ...],
+    invoices: Iterable[InvoiceChange],
+    ledger: Ledger,
+    rules: Rules,
+) -> Iterator[Finding]:
+    by_invoice = _shares(payments, ledger)
+    found = [
+        f for each in payments for f in exceptions.of_payment(each.book, each.summary, each.match)
+    ]
+    for each in invoices:
+        id_ = each.standing.settlement.invoice_id
+        invoice = ledger.invoices[id_]
+        found += exceptions.of_invoice(
+            invoice,
+            each.standing.settlement,
+            by_invoice.get(id_, ()),
+            payable=rules.payable,
+            history=exceptions.History(
+                was_paid_by_us=each.standing.written.prior_status is not None,
+                covered_due_minor=each.standing.covered_due_minor,
+            ),
+        )
+    for finding in found:
+        if finding.at_ms is None or finding.at_ms >= rules.since_ms:
+            yield finding
+
+
+def _subjects(
+    payments: Iterable[PaymentChange], invoices: Iterable[InvoiceChange]
+) -> frozenset[str]:
+    """Everything whose exceptions were computed anew, so that one that was not found again is over."""
+    around = {
+        id_ for each in payments for id_ in (each.book.id, *each.book.refunds, *each.book.disputes)
+    }
+    return frozenset(around | {each.standing.settlement.invoice_id for each in invoices})
+
+
+def _opened(findings: Mapping[tuple[str, str], Finding], ledger: Ledger) -> Iterator[Finding]:
+    for key, finding in findings.items():
+        known = ledger.open_exceptions.get(key, ledger.resolved.get(key))
+        if known != finding.fingerprint:
+            yield finding
+
+
+def _transitions(
+    change: Change,
+    payments: Iterable[PaymentChange],
+    invoices: Iterable[InvoiceChange],
+    ledger: Ledger,
+) -> Iterator[Transition]:
+    for each in payments:
+        id_, earlier = each.book.id, change.before.get(each.book.id)
+        old = summarise(earlier).status.value if earlier is not None else None
+        yield from _step("payment", id_, "status", old, each.summary.status.value)
+        was = ",".join(sorted(a.invoice_id for a in ledger.allocations.get(id_, ())))
+        now = ",".join(sorted(a.invoice_id for a in each.match.allocations))
+        yield from _step("payment", id_, "invoice", was or None, now or None, each.match.rule.value)
+    for change_ in invoices:
+        settlement, write = change_.standing.settlement, change_.write
+        invoice = ledger.invoices[settlement.invoice_id]
+        if write is None:
+            continue
+        rule = _sentence(settlement)
+        yield from _step("invoice", invoice.id, "status", invoice.status, write.status, rule)
+        old_word, new_word = invoice.payment_status, write.payment_status
+        yield from _step("invoice", invoice.id, "payment_status", old_word, new_word, rule)
+        old_at = invoice.paid_at.isoformat() if invoice.paid_at else None
+        new_at = write.paid_at.isoformat() if write.paid_at else None
+        rank = f"evidence {settlement.paid.rank}" if settlement.paid else ""
+        yield from _step("invoice", invoice.id, "paid_at", old_at, new_at, rank)
+
+
+def _step(
+    kind: str, id_: str, name: str, old: str | None, new: str | None, rule: str = ""
+) -> Iterator[Transition]:
+    if old != new:
+        yield Transition(subject_kind=kind, subject_id=id_, field=name, old=old, new=new, rule=rule)
+
+
+def _sentence(settlement: Settlement) -> str:
+    return (
+        f"received {settlement.received_minor}, net {settlement.net_minor}"
+        f" of {settlement.amount_due_minor} {settlement.currency}"
+    )
+
+
+def _notices(
+    change: Change,
+    payments: Iterable[PaymentChange],
+    invoices: tuple[InvoiceChange, ...],
+    ledger: Ledger,
+) -> Iterator[Notice]:
+    covered: dict[str, bool] = {}
+    for each in invoices:
+        settlement = each.standing.settlement
+        stored = ledger.standings.get(settlement.invoice_id)
+        covered[settlement.invoice_id] = settlement.is_covered
+        yield from milestones.of_invoice(
+            ledger.invoices[settlement.invoice_id],
+            settlement,
+            was_covered=stored is not None and stored.settlement.is_covered,
+        )
+    for change_ in payments:
+        id_ = change_.book.id
+        for allocation in change_.match.allocations[:1]:
+            if allocation.invoice_id in covered:
+                yield from milestones.of_payment(
+                    change.before.get(id_, Book(id=id_)),
+                    change_.book,
+                    change_.summary.status,
+                    ledger.invoices[allocation.invoice_id],
+                    is_covered=covered[allocation.invoice_id],
+                )

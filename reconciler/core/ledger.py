@@ -1,0 +1,51 @@
+"""What does a decision start from, on the side of the invoices?
+
+Loaded by the shell inside the transaction, under the lock; compared, never changed.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from reconciler.core.invoice import Invoice, Settlement, Written
+from reconciler.core.matching import Allocation
+from reconciler.core.observation import Assignment
+from reconciler.core.payment import Summary
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rules:
+    """The settings on which a decision rests. Times in milliseconds since the epoch, durations in seconds."""
+
+    payable: frozenset[str] = frozenset({"open"})
+    since_ms: int = 0
+    grace_s: int = 900
+    notice_max_age_s: int = 86_400
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """An invoice as we last settled it, what we wrote then, and the total at which it was first covered."""
+
+    settlement: Settlement
+    written: Written = field(default_factory=Written)
+    covered_due_minor: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ledger:
+    """Invoices that the evidence touches, and everything around them that was decided before.
+
+    `siblings` are the other payments of these invoices. `claims` maps an invoice to the payments whose names disagree
+    and name it, `waivers` to the Sessions that asked for no money. `open_exceptions` maps (kind, subject) to the
+    fingerprint of the ones that are open, `resolved` of those that a person resolved.
+    """
+
+    invoices: Mapping[str, Invoice] = field(default_factory=dict)
+    standings: Mapping[str, Standing] = field(default_factory=dict)
+    allocations: Mapping[str, tuple[Allocation, ...]] = field(default_factory=dict)
+    siblings: Mapping[str, Summary] = field(default_factory=dict)
+    claims: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    waivers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    open_exceptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    resolved: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    assignments: Mapping[str, Assignment] = field(default_factory=dict)
