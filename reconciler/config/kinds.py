@@ -1,5 +1,6 @@
 """Which kinds of value a setting can have, and what each refuses."""
 
+import difflib
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, time
@@ -9,8 +10,6 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import AfterValidator, Field, PlainValidator, SecretStr
 
-from reconciler.config.problems import did_you_mean
-
 _ADDRESS = re.compile(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})")
 _CLOCK = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 _DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
@@ -18,6 +17,9 @@ _POSTGRES = re.compile(r"postgres(?:ql)?(?:\+psycopg)?://(\S+)")
 # Without a path SQLite keeps everything in memory, and with it every payment until the next restart.
 _SQLITE = re.compile(r"sqlite:///(?!:memory:)\S.*")
 _HIGHEST_PORT = 65_535
+
+ORIGIN = r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?"
+"""The pattern of a scheme, a host and perhaps a port, with nothing after them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,8 +47,8 @@ def read_zone(value: object) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (LookupError, ValueError, OSError):  # OSError: the name is one of a folder, or too long
-        hint = did_you_mean(name, available_timezones())
-        raise ValueError(f"must be a time zone like Europe/Paris{hint}") from None
+        close = difflib.get_close_matches(name, available_timezones(), n=1)
+        raise ValueError(f"must be a time zone like {(close or ['Europe/Paris'])[0]}") from None
 
 
 def read_clock(value: object) -> time:
@@ -66,8 +68,8 @@ def read_day(value: object) -> date | None:
         raise ValueError('must be "" or a date like "2026-03-01"')
     try:
         return date.fromisoformat(text)
-    except ValueError as error:
-        raise ValueError(f"is not a date of the calendar: {error}") from None
+    except ValueError:
+        raise ValueError("must be a date of the calendar") from None
 
 
 def read_database_url(value: object) -> SecretStr:

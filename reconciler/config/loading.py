@@ -1,15 +1,16 @@
 """Which settings hold for this process, or everything that is wrong with them."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import SecretStr, ValidationError
 
 from reconciler.config.credentials import read_credentials
+from reconciler.config.kinds import ORIGIN
 from reconciler.config.problems import SettingsError, refused
 from reconciler.config.sections import SECTIONS, Key
 from reconciler.config.settings import Secrets, Settings
@@ -139,29 +140,11 @@ def _api_base_problems(environ: Mapping[str, str], texts: Mapping[str, Found]) -
     base = environ.get("STRIPE_API_BASE")
     if not base:
         return
-    if not _is_base_url(base):
+    if not re.fullmatch(ORIGIN, base):
         yield "STRIPE_API_BASE: must be http://HOST:PORT or https://HOST:PORT and nothing more"
     key = texts.get("STRIPE_API_KEY")
     if key is not None and str(key.value).startswith(("sk_live_", "rk_live_")):
         yield "STRIPE_API_BASE: is refused with a live key; unset it, or use a test key"
-
-
-def _is_base_url(text: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        has_port = parts.port is None or parts.port > 0
-    except ValueError:
-        return False
-    bare = f"{parts.scheme}://{parts.netloc}" == text.rstrip("/")
-    return bool(
-        bare
-        and has_port
-        and parts.scheme in {"http", "https"}
-        and parts.hostname
-        and "@" not in text
-        and text.isprintable()
-        and " " not in text
-    )
 
 
 def _make_secrets(texts: Mapping[str, Found], database_url: SecretStr) -> Secrets:

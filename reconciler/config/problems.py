@@ -4,7 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable
 
-_STRIPE_SECRET = re.compile(r"((?:whsec|[sr]k_(?:test|live))_)[^\s'\"\]]+")
+_STRIPE_SECRET = re.compile(r"((?:whsec|[sr]k_(?:test|live))_)[A-Za-z0-9_+/=-]+")
 _URL_PASSWORD = re.compile(r"(://[^:/@?#]*):.*@", re.DOTALL)
 _PASSWORD_PARAMETER = re.compile(r"(passw(?:or)?d=)[^&\s'\"]*", re.IGNORECASE)
 _LONGEST_SHOWN = 40

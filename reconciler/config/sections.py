@@ -14,6 +14,7 @@ from pydantic import ConfigDict, SecretStr
 from pydantic.dataclasses import dataclass
 
 from reconciler.config.kinds import (
+    ORIGIN,
     Address,
     AsTuple,
     Clock,
@@ -39,11 +40,7 @@ Host = Annotated[
     ),
 ]
 Origin = Annotated[
-    str,
-    written(
-        r"https?://[A-Za-z0-9.-]+(?::[0-9]{1,5})?",
-        "must be an origin like https://app.example.com, with no path",
-    ),
+    str, written(ORIGIN, "must be an origin like https://app.example.com, with no path")
 ]
 
 

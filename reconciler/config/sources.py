@@ -90,11 +90,10 @@ def _section_problem(section: str, table: object) -> str:
     by_variable = {name.variable.lower(): name for name in SECRET_NAMES}
     if section.lower() in by_variable:
         return f"{section}: {_belongs_elsewhere(by_variable[section.lower()])}"
-    if section not in SECTIONS:
-        kind = "section" if isinstance(table, dict) else "key outside of a section"
-        return f"[{section}]: unknown {kind}{did_you_mean(section, SECTIONS)}"
     if not isinstance(table, dict):
-        return f"[{section}]: must be a section with keys below it"
+        return f"{section}: stands in no section; each key belongs below a line like [stripe]"
+    if section not in SECTIONS:
+        return f"[{section}]: unknown section{did_you_mean(section, SECTIONS)}"
     return ""
 
 

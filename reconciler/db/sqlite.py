@@ -53,15 +53,19 @@ def _connect(path: Path, busy_timeout_s: float, *, may_create: bool) -> sqlite3.
     except sqlite3.OperationalError as error:
         raise StorageUnavailable(f"{path}: {error}") from None
     try:
-        (journal,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
-        if journal != "wal":
-            raise StorageUnavailable(f"{path}: this file system does not allow SQLite's WAL")
-        # FULL, because a 2xx promises that the event is on the disk. https://www.sqlite.org/pragma.html
-        connection.execute("PRAGMA synchronous=FULL")
+        _make_durable(connection)
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _make_durable(connection: sqlite3.Connection) -> None:
+    """Let readers work beside the writer, and let a commit return only when it is on the disk."""
+    (journal,) = connection.execute("PRAGMA journal_mode=WAL").fetchone()
+    if journal != "wal":
+        raise StorageUnavailable("the database's file system does not allow SQLite's WAL")
+    connection.execute("PRAGMA synchronous=FULL")
 
 
 def _opening(mode: Mode, wait_s: float) -> tuple[str, ...]:

@@ -1,6 +1,7 @@
 """How does a moment, or a large number, look in a column?"""
 
 from datetime import UTC, datetime
+from typing import Any
 
 from sqlalchemy import BigInteger, DateTime, Dialect, Integer, Text
 from sqlalchemy.types import TypeDecorator, TypeEngine
@@ -15,9 +16,10 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[datetime] | TypeEngine[str]:
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Choose the column's type; SQLite has none for moments."""
-        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else self.impl)
+        own: TypeEngine[Any] = Text() if dialect.name == "sqlite" else DateTime(timezone=True)
+        return dialect.type_descriptor(own)
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | str | None:
         """Refuse a naive datetime: nobody can say which moment it means."""

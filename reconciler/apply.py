@@ -1,0 +1,130 @@
+"""How does evidence become state? Through this one door, in one transaction.
+
+`apply_payment_state` reads what is known, merges the evidence into it, decides, and writes only what differs. It costs a
+fixed number of statements a batch. It makes no outgoing call, and it does not commit: whoever opened the transaction
+stores the event beside it, so that both are there or neither is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from reconciler.core.decision import Change, Decision, decide
+from reconciler.core.doubts import waiting
+from reconciler.core.known import Known, absorb, books, waived_sessions
+from reconciler.core.ledger import Rules
+from reconciler.core.observation import (
+    Assignment,
+    Evidence,
+    InvoiceSeen,
+    Observation,
+    Source,
+    ms,
+)
+from reconciler.core.payment import active_references
+from reconciler.db import evidence as evidence_rows
+from reconciler.db import facts, ledgers
+from reconciler.db import invoices as invoice_rows
+from reconciler.db import payments as payment_rows
+from reconciler.db.invoices import EMBEDDED, InvoiceTable
+from reconciler.db.session import Tx
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What the settings say about decisions, and where the invoices live."""
+
+    rules: Rules = field(default_factory=Rules)
+    invoices: InvoiceTable = EMBEDDED
+
+
+def apply_payment_state(
+    tx: Tx, evidence: Sequence[Evidence], *, source: Source, now: datetime, policy: Policy
+) -> Decision:
+    """Bring payments, invoices and everything that hangs on them up to the evidence; at most 200 items a call.
+
+    `tx` must come from `Database.writing()`. Applying the same evidence again, in any order and in any company, leaves
+    the same state. Raises StatementFailed or StorageUnavailable; then nothing of the batch may be kept.
+    """
+    observations = [each for each in evidence if isinstance(each, Observation)]
+    decisions = [each for each in evidence if isinstance(each, Assignment)]
+    seen = [each.invoice_id for each in evidence if isinstance(each, InvoiceSeen)]
+    ledgers.store_assignments(tx, decisions)
+    named = _naming(tx, policy, seen)
+    known = facts.load(tx, observations, {*named, *(each.payment_id for each in decisions)})
+    change, after = _merge(known, observations, seen)
+    sessions = change.waived_sessions
+    around = {id_ for book in change.after.values() for id_ in (*book.refunds, *book.disputes)}
+    ledger = ledgers.load(
+        tx,
+        policy.invoices,
+        holders={*change.after, *sessions},
+        references={
+            *(name for book in change.after.values() for name in active_references(book)),
+            *(name for session in sessions.values() for name in session.references),
+        },
+        invoices_seen=seen,
+        subjects={*change.after, *around},
+    )
+    decision = decide(change, ledger, policy.rules, ms(now))
+    facts.store_around(tx, known, after)
+    payment_rows.store(tx, decision.payments, source=source, now=now)
+    payment_rows.store_waivers(tx, sessions)
+    ledgers.store(
+        tx,
+        policy.invoices,
+        decision,
+        ledger,
+        rules=policy.rules,
+        evidence=_first_evidence(evidence),
+        source=source,
+        now=now,
+    )
+    evidence_rows.store(tx, _worth_keeping(observations, change, after), source=source, now=now)
+    asked = decision.asked | (waiting(after) - waiting(known))
+    evidence_rows.settle_fetches(tx, observations, asked, change.after, now)
+    return decision
+
+
+def _naming(tx: Tx, policy: Policy, invoices_seen: Sequence[str]) -> frozenset[str]:
+    """The payments and Sessions that name one of the invoices that were seen."""
+    if not invoices_seen:
+        return frozenset()
+    found = ledgers.invoices_of(tx, policy.invoices, invoices_seen)
+    return payment_rows.naming(tx, invoice_rows.names_of(found.values()))
+
+
+def _merge(
+    known: Known, observations: Sequence[Observation], seen: Sequence[str]
+) -> tuple[Change, Known]:
+    after = absorb(known, observations)
+    return (
+        Change(
+            before=books(known),
+            after=books(after),
+            waived_sessions=waived_sessions(after),
+            invoices_seen=frozenset(seen),
+        ),
+        after,
+    )
+
+
+def _worth_keeping(
+    observations: Sequence[Observation], change: Change, after: Known
+) -> list[Observation]:
+    """All but reads that changed no fact of a final payment: those would only fill the disk."""
+    return [
+        each
+        for each in observations
+        if not (each.is_read and evidence_rows.told_nothing(each, change, after))
+    ]
+
+
+def _first_evidence(evidence: Sequence[Evidence]) -> str:
+    """What the audit trail names as the cause; a batch is told by its first piece."""
+    for each in evidence:
+        if isinstance(each, Observation):
+            return each.evidence
+        if isinstance(each, Assignment):
+            return f"decision of {each.by}"
+    return "invoice seen"

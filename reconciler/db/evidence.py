@@ -1,0 +1,166 @@
+"""What was observed, and what must be read again?
+
+Observations are kept once an (object, projection); seeing the same again only widens its span. They are what `verify
+--rebuild` folds, so nothing that a fact rests on may be missing here.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
+from hashlib import sha256
+from typing import Final
+
+from sqlalchemy import delete, select, tuple_
+
+from reconciler.core.decision import Change
+from reconciler.core.doubts import CONTESTED, Doubt, FetchKind, doubts
+from reconciler.core.known import Known
+from reconciler.core.observation import (
+    ChargeSeen,
+    DisputeSeen,
+    ForeignSeen,
+    IntentSeen,
+    Observation,
+    Projection,
+    RefundSeen,
+    SessionSeen,
+    Source,
+    Span,
+    TransactionSeen,
+)
+from reconciler.core.payment import Book, summarise
+from reconciler.db.facts import decode, encode
+from reconciler.db.rows import Row, insert_new, upsert_widening
+from reconciler.db.session import Tx
+from reconciler.db.tables import fetches, observations
+
+KINDS: Final[Mapping[str, type]] = {
+    "payment_intent": IntentSeen,
+    "foreign": ForeignSeen,
+    "charge": ChargeSeen,
+    "refund": RefundSeen,
+    "dispute": DisputeSeen,
+    "checkout_session": SessionSeen,
+    "balance_transaction": TransactionSeen,
+}
+_NAMES: Final = {kind: name for name, kind in KINDS.items()}
+
+# A second read within the same second would settle nothing: the spans must come apart.
+_ASK_AGAIN: Final = timedelta(seconds=6)
+
+
+def kind_of(projection: Projection) -> str:
+    """The name under which a projection is stored."""
+    return _NAMES[type(projection)]
+
+
+def told_nothing(observation: Observation, change: Change, after: Known) -> bool:
+    """Whether an observation left its payment, which is final, exactly as it was."""
+    seen = observation.projection
+    if isinstance(seen, IntentSeen | ForeignSeen):
+        owner: str | None = seen.id
+    else:
+        owner = after.owner_of(seen.id)
+    if owner is None or owner not in change.before:
+        return False
+    book = change.before[owner]
+    return book == change.after.get(owner) and summarise(book).is_final
+
+
+def store(tx: Tx, seen: Sequence[Observation], *, source: Source, now: datetime) -> None:
+    """Keep what was observed."""
+    rows: dict[tuple[str, str, str], Row] = {}
+    for each in seen:
+        projection = encode(each.projection)
+        kind = kind_of(each.projection)
+        digest = sha256(f"{each.is_read}{projection}".encode()).hexdigest()
+        key = (kind, each.projection.id, digest)
+        earlier = rows.get(key)
+        lo_ms, hi_ms = each.span
+        rows[key] = {
+            "kind": kind,
+            "object_id": each.projection.id,
+            "digest": digest,
+            "first_ms": min(lo_ms, earlier["first_ms"]) if earlier else lo_ms,
+            "lo_ms": max(lo_ms, earlier["lo_ms"]) if earlier else lo_ms,
+            "hi_ms": max(hi_ms, earlier["hi_ms"]) if earlier else hi_ms,
+            "is_read": each.is_read,
+            "evidence": each.evidence,
+            "source": source.value,
+            "projection": projection,
+            "observed_at": now,
+        }
+    upsert_widening(tx, observations, list(rows.values()))
+
+
+def unfold(row: Row) -> tuple[Observation, Observation]:
+    """A stored observation as the two that it stands for: when it was first true, and when last."""
+    projection = decode(row["projection"], KINDS[row["kind"]])
+    evidence, is_read = row["evidence"], row["is_read"]
+    first = Span(row["first_ms"], row["first_ms"])
+    last = Span(row["lo_ms"], row["hi_ms"])
+    return (
+        Observation(span=first, evidence=evidence, projection=projection, is_read=is_read),
+        Observation(span=last, evidence=evidence, projection=projection, is_read=is_read),
+    )
+
+
+def settle_fetches(
+    tx: Tx,
+    seen: Iterable[Observation],
+    asked: Iterable[Doubt],
+    books: Mapping[str, Book],
+    now: datetime,
+) -> None:
+    """Drop the fetches that a read has answered, and write down what must be read next."""
+    readable = {kind.value for kind in FetchKind}
+    answered = {
+        (kind, each.projection.id)
+        for each in seen
+        if each.is_read and (kind := kind_of(each.projection)) in readable
+    }
+    again = _answer(tx, answered, books, now) if answered else []
+    new = {
+        (doubt.kind.value, doubt.object_id): doubt.reason
+        for doubt in sorted(asked)
+        if (doubt.kind.value, doubt.object_id) not in answered
+    }
+    rows = [_fetch(key, reason, now) for key, reason in sorted(new.items())]
+    insert_new(tx, fetches, rows)
+    insert_new(tx, fetches, again)
+
+
+def ask(tx: Tx, wanted: Iterable[tuple[str, str]], reason: str, now: datetime) -> None:
+    """Write down objects that must be read, for a reason that no fact tells: a thin event, a shape not known."""
+    insert_new(tx, fetches, [_fetch(key, reason, now) for key in sorted(set(wanted))])
+
+
+def _answer(
+    tx: Tx, answered: set[tuple[str, str]], books: Mapping[str, Book], now: datetime
+) -> list[Row]:
+    column = fetches.c
+    mine = tuple_(column.kind, column.object_id).in_(sorted(answered))
+    waiting = tx.execute(select(fetches).where(mine)).mappings().all()
+    if not waiting:
+        return []
+    tx.execute(delete(fetches).where(mine))
+    return [
+        {**row, "attempts": 1, "due_at": now + _ASK_AGAIN}
+        for row in waiting
+        if row["attempts"] == 0 and _still_contested(row["object_id"], books)
+    ]
+
+
+def _still_contested(payment_id: str, books: Mapping[str, Book]) -> bool:
+    book = books.get(payment_id)
+    return book is not None and any(each.reason == CONTESTED for each in doubts(book))
+
+
+def _fetch(key: tuple[str, str], reason: str, now: datetime) -> Row:
+    return {
+        "kind": key[0],
+        "object_id": key[1],
+        "reason": reason,
+        "attempts": 0,
+        "due_at": now,
+        "asked_at": now,
+    }

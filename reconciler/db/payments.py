@@ -1,0 +1,141 @@
+"""How is a payment's row written, and read back as the summary that invoices need?"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from sqlalchemy import select
+
+from reconciler.core.decision import PaymentChange
+from reconciler.core.facts import PaidAt, SessionFacts
+from reconciler.core.observation import ReferenceKind, Source, moment, ms
+from reconciler.core.payment import Book, PaymentStatus, Summary
+from reconciler.core.schedule import next_check_ms
+from reconciler.core.words import REFUND_IN_FLIGHT, refund_word
+from reconciler.db.facts import encode
+from reconciler.db.rows import Row, insert_new, upsert
+from reconciler.db.session import Tx
+from reconciler.db.tables import payment_references, payments
+
+_ONCE = ("first_seen_source", "first_seen_at", "created_at")
+
+
+def store(tx: Tx, changes: Sequence[PaymentChange], *, source: Source, now: datetime) -> None:
+    """Write the payments that changed, and every name that they carry."""
+    changed = [each for each in changes if each.is_changed]
+    upsert(tx, payments, [_row(each, source, now) for each in changed], keep=_ONCE)
+    insert_new(
+        tx,
+        payment_references,
+        [
+            {"payment_id": each.book.id, "kind": kind, "value": value}
+            for each in changed
+            for kind, value in sorted(_references(each.book))
+        ],
+    )
+
+
+def _references(book: Book) -> set[tuple[str, str]]:
+    around = (book.facts.intent, *book.facts.charges.values(), *book.sessions.values())
+    named = {(r.kind.value, r.value) for each in around for r in each.references}
+    return named | {(ReferenceKind.CHARGE.value, charge) for charge in book.facts.charges}
+
+
+def _row(change: PaymentChange, source: Source, now: datetime) -> Row:
+    book, summary = change.book, change.summary
+    return {
+        "id": book.id,
+        "status": summary.status.value,
+        "currency": summary.currency,
+        "amount": summary.amount_minor,
+        "amount_received": summary.received_minor,
+        "amount_refunded": summary.refunded_minor,
+        "amount_refund_pending": summary.refund_pending_minor,
+        "amount_disputed": summary.disputed_minor,
+        "dispute_open": summary.dispute_open,
+        "settlement_currency": summary.settlement_currency,
+        "settled_gross": summary.settled_gross_minor,
+        "settled_fee": summary.settled_fee_minor,
+        "settled_net": summary.settled_net_minor,
+        "paid_at": moment(summary.paid.at_ms) if summary.paid else None,
+        "paid_rank": summary.paid.rank if summary.paid else None,
+        "customer_email": summary.email,
+        "failure_code": summary.failure_code,
+        "is_foreign": summary.is_foreign,
+        "facts": encode(book.facts),
+        "final": summary.is_final,
+        "next_check_at": _next_check(book, summary, now),
+        "first_seen_source": source.value,
+        "first_seen_at": now,
+        "stripe_created_at": moment(summary.created_ms) if summary.created_ms is not None else None,
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _next_check(book: Book, summary: Summary, now: datetime) -> datetime | None:
+    if summary.is_final or summary.is_foreign:
+        return None
+    on_its_way = summary.status in {PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE}
+    in_flight = any(refund_word(each) in REFUND_IN_FLIGHT for each in book.refunds.values())
+    created_ms = summary.created_ms if summary.created_ms is not None else ms(now)
+    return moment(
+        next_check_ms(
+            created_ms=created_ms,
+            now_ms=ms(now),
+            in_flight=on_its_way or in_flight or bool(book.disputes),
+        )
+    )
+
+
+def summaries(tx: Tx, ids: Iterable[str]) -> dict[str, Summary]:
+    """The payments with these ids, as invoices see them."""
+    wanted = sorted(ids)
+    if not wanted:
+        return {}
+    rows = tx.execute(select(payments).where(payments.c.id.in_(wanted))).mappings()
+    return {row["id"]: _summary(row) for row in rows}
+
+
+def _summary(row: Row) -> Summary:
+    paid = PaidAt(row["paid_rank"], ms(row["paid_at"])) if row["paid_at"] is not None else None
+    created = row["stripe_created_at"]
+    return Summary(
+        id=row["id"],
+        status=PaymentStatus(row["status"]),
+        currency=row["currency"],
+        amount_minor=row["amount"],
+        received_minor=row["amount_received"],
+        refunded_minor=row["amount_refunded"],
+        refund_pending_minor=row["amount_refund_pending"],
+        disputed_minor=row["amount_disputed"],
+        dispute_open=row["dispute_open"],
+        paid=paid,
+        created_ms=ms(created) if created is not None else None,
+        failure_code=row["failure_code"],
+        email=row["customer_email"],
+        is_foreign=row["is_foreign"],
+        is_final=row["final"],
+        settlement_currency=row["settlement_currency"],
+        settled_gross_minor=row["settled_gross"],
+        settled_fee_minor=row["settled_fee"],
+        settled_net_minor=row["settled_net"],
+    )
+
+
+def naming(tx: Tx, values: Iterable[str]) -> frozenset[str]:
+    """The payments (and the Sessions that asked for no money) that carry one of these names."""
+    wanted = sorted(values)
+    if not wanted:
+        return frozenset()
+    column = payment_references.c
+    return frozenset(tx.scalars(select(column.payment_id).where(column.value.in_(wanted))))
+
+
+def store_waivers(tx: Tx, sessions: Mapping[str, SessionFacts]) -> None:
+    """Keep the names of Sessions that asked for no money, so that an invoice that appears later finds them."""
+    rows = [
+        {"payment_id": session_id, "kind": kind.value, "value": value}
+        for session_id, session in sorted(sessions.items())
+        for kind, value in sorted(session.references)
+    ]
+    insert_new(tx, payment_references, rows)

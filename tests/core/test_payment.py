@@ -1,0 +1,305 @@
+"""Whether the state of a payment follows from what was seen of it, row by row of the table."""
+
+import pytest
+from hypothesis import given
+
+from reconciler.core.facts import PaidAt
+from reconciler.core.observation import Observation, Reference, ReferenceKind
+from reconciler.core.payment import (
+    active_references,
+    awaits_return,
+    failed_attempts,
+    held_minor,
+    payment_status,
+    summarise,
+)
+from tests.core import builders as b
+from tests.core.strategies import Life, lives
+
+NEEDS_METHOD = "requires_payment_method"
+
+
+@pytest.mark.parametrize(
+    ("told", "status"),
+    [
+        pytest.param([b.event(b.intent("succeeded"))], "succeeded", id="succeeded seen"),
+        pytest.param(
+            [b.event(b.intent("succeeded"), 1), b.event(b.intent("processing"), 9)],
+            "succeeded",
+            id="succeeded seen, a newer word notwithstanding",
+        ),
+        pytest.param(
+            [b.event(b.intent("canceled"), 9), b.event(b.intent("succeeded"))],
+            "succeeded",
+            id="succeeded and canceled, money received",
+        ),
+        pytest.param(
+            [b.event(b.intent("canceled"), 9), b.event(b.intent("succeeded", received_minor=0))],
+            "conflict",
+            id="succeeded and canceled, no money",
+        ),
+        pytest.param(
+            [b.event(b.intent("canceled")), b.event(b.intent("requires_capture"), 9)],
+            "canceled",
+            id="canceled seen",
+        ),
+        pytest.param(
+            [b.event(b.intent(NEEDS_METHOD, failures=b.DECLINED)), b.event(b.intent("canceled"))],
+            "canceled",
+            id="canceled after a failed attempt",
+        ),
+        pytest.param(
+            [b.event(b.intent("requires_capture"))], "requires_capture", id="requires_capture"
+        ),
+        pytest.param([b.event(b.intent("processing"))], "processing", id="processing"),
+        pytest.param(
+            [b.event(b.intent("requires_action"))], "requires_action", id="requires_action"
+        ),
+        pytest.param(
+            [b.event(b.intent(NEEDS_METHOD, failures=b.DECLINED))],
+            "failed",
+            id="requires_payment_method and a failed attempt is known",
+        ),
+        pytest.param(
+            [b.event(b.intent(NEEDS_METHOD)), b.event(b.charge("failed", id="ch_bad"))],
+            "failed",
+            id="requires_payment_method and a failed charge is known",
+        ),
+        pytest.param(
+            [b.event(b.intent(NEEDS_METHOD))], "pending", id="requires_payment_method, no failure"
+        ),
+        pytest.param(
+            [
+                b.event(b.intent(NEEDS_METHOD, failures=b.DECLINED)),
+                b.event(b.intent("requires_confirmation"), 5),
+            ],
+            "pending",
+            id="requires_confirmation after a failure",
+        ),
+        pytest.param([b.event(b.intent("settled_on_mars"))], "pending", id="a word we do not know"),
+        pytest.param([b.event(b.charge())], "pending", id="a charge alone, before its intent"),
+        pytest.param([], "pending", id="nothing seen"),
+        pytest.param(
+            [b.event(b.intent("processing"), 1), b.event(b.intent("requires_capture"), 1)],
+            "requires_capture",
+            id="contested within one second: the first row",
+        ),
+        pytest.param(
+            [b.event(b.intent("requires_action"), 1), b.event(b.intent("processing"), 1)],
+            "processing",
+            id="contested again: the first row",
+        ),
+        pytest.param(
+            [b.event(b.intent("requires_action"), 5), b.read(b.intent("processing"), 4)],
+            "requires_action",
+            id="a stale read does not beat a newer event",
+        ),
+        pytest.param([b.event(b.session("paid"))], "pending", id="a paid Session moves no money"),
+    ],
+)
+def test_it_shows_the_first_row_that_matches(told: list[Observation], status: str) -> None:
+    """The status is the first matching row, whether the observations come forwards or backwards."""
+    assert payment_status(b.book(*told)) == status
+    assert payment_status(b.book(*reversed(told))) == status
+
+
+@pytest.mark.parametrize(
+    ("status", "captured_minor", "expected"),
+    [
+        ("succeeded", 1000, "succeeded"),
+        ("succeeded", 0, "requires_capture"),
+        ("failed", 0, "failed"),
+        ("pending", 0, "processing"),
+        ("word_of_next_year", 0, "pending"),
+    ],
+)
+def test_it_reads_a_charge_without_an_intent_by_its_own_words(
+    status: str, captured_minor: int, expected: str
+) -> None:
+    """A charge that has no PaymentIntent is a payment of its own, worth what was captured."""
+    lone = b.charge(status, intent=None, captured_minor=captured_minor)
+
+    seen = summarise(b.book(b.read(lone), payment="ch_1"))
+
+    assert (seen.status, seen.received_minor, seen.currency) == (expected, captured_minor, "eur")
+    assert seen.is_final == (expected in {"succeeded", "failed"})
+
+
+def test_it_names_an_attempt_once_though_intent_and_charge_tell_of_it() -> None:
+    """The charge's id is the attempt's id; a 3-D Secure failure has none and keeps its own."""
+    by_method = (("pm_1:authentication_failure", b.DECLINED[0][1]),)
+    known = b.book(
+        b.event(b.intent(NEEDS_METHOD, failures=b.DECLINED)),
+        b.event(b.charge("failed", id="ch_bad", failure_code="card_declined")),
+        b.event(b.intent(NEEDS_METHOD, failures=by_method), 9),
+    )
+
+    assert set(failed_attempts(known)) == {"ch_bad", "pm_1:authentication_failure"}
+
+
+SUCCEEDED_EVENT = b.event(b.intent(succeeded_ms=b.at_ms(50)), 50)
+MONEY = b.event(b.transaction(created_ms=b.at_ms(5)), 5)
+CARD = b.event(b.charge(created_ms=b.at_ms(1)), 1)
+BANK_DEBIT = b.event(b.charge(created_ms=b.at_ms(1), is_card=False), 1)
+PAID_READ = b.read(b.intent(), 90)
+
+
+@pytest.mark.parametrize(
+    ("told", "rank", "second"),
+    [
+        pytest.param([PAID_READ, CARD, MONEY, SUCCEEDED_EVENT], 0, 50, id="0 the succeeded event"),
+        pytest.param([PAID_READ, CARD, MONEY], 1, 5, id="1 the first positive transaction"),
+        pytest.param([PAID_READ, CARD], 2, 1, id="2 the charge of a card"),
+        pytest.param([PAID_READ, BANK_DEBIT], 3, 85, id="3 the read; a bank debit's is too early"),
+        pytest.param(
+            [PAID_READ, CARD, b.event(b.reinstated(created_ms=b.at_ms(0)))],
+            2,
+            1,
+            id="money that a dispute gave back is no payment",
+        ),
+    ],
+)
+def test_it_dates_a_payment_by_the_best_evidence(
+    told: list[Observation], rank: int, second: int
+) -> None:
+    """The rank decides before the time does, and the order of arrival not at all."""
+    for order in (told, told[::-1]):
+        assert summarise(b.book(*order)).paid == PaidAt(rank, b.at_ms(second))
+
+
+def test_it_dates_no_payment_that_has_received_nothing() -> None:
+    """A charge that is authorised but not captured is no moment of payment."""
+    known = b.book(
+        b.event(b.intent("requires_capture")), b.event(b.charge(captured_minor=0)), MONEY
+    )
+
+    assert summarise(known).paid is None
+
+
+@pytest.mark.parametrize(
+    ("words", "refunded_minor", "pending_minor"),
+    [
+        (("pending",), 300, 300),
+        (("requires_action",), 300, 300),
+        (("word_of_next_year",), 300, 300),
+        (("pending", "succeeded"), 300, 0),
+        (("succeeded", "failed"), 0, 0),
+        (("pending", "canceled"), 0, 0),
+    ],
+)
+def test_it_counts_a_refund_until_it_fails_or_is_canceled(
+    words: tuple[str, ...], refunded_minor: int, pending_minor: int
+) -> None:
+    """A pending refund stands and is shown apart; a dead one returned the money, and never comes back to life."""
+    told = [b.event(b.refund(word, 300)) for word in words]
+
+    for order in (told, told[::-1]):
+        seen = summarise(b.book(b.event(b.intent()), *order))
+        assert (seen.refunded_minor, seen.refund_pending_minor) == (refunded_minor, pending_minor)
+        assert seen.received_minor == 1000
+
+
+@pytest.mark.parametrize(
+    ("word", "moved", "held", "waits"),
+    [
+        pytest.param("needs_response", [], 0, False, id="nothing moved yet"),
+        pytest.param("needs_response", [b.withdrawn()], 1000, False, id="withdrawn"),
+        pytest.param("lost", [b.withdrawn()], 1000, False, id="lost"),
+        pytest.param("won", [b.withdrawn()], 1000, True, id="won, its money not yet back"),
+        pytest.param("won", [b.withdrawn(), b.reinstated()], 0, False, id="won and back"),
+        pytest.param("won", [b.withdrawn(), b.reinstated(900)], 100, False, id="partly back"),
+        pytest.param(
+            "needs_response", [b.withdrawn(), b.reinstated()], 0, False, id="back, still open"
+        ),
+        pytest.param(
+            "lost", [b.withdrawn(1100, currency="usd")], 1000, False, id="fx: the dispute's amount"
+        ),
+        pytest.param(
+            "won",
+            [b.withdrawn(1100, currency="usd"), b.reinstated(1090, currency="usd")],
+            0,
+            False,
+            id="fx: won and back",
+        ),
+        pytest.param(
+            "lost",
+            [b.withdrawn(1100, currency="usd"), b.reinstated(1090, currency="usd")],
+            1000,
+            False,
+            id="fx: back but not won",
+        ),
+        pytest.param(
+            "needs_response", [b.reinstated(currency="usd")], 0, False, id="fx: none taken"
+        ),
+        pytest.param(
+            "lost",
+            [b.withdrawn(), b.withdrawn(1500, id="txn_fee", category="fee")],
+            1000,
+            False,
+            id="the fee is not held",
+        ),
+    ],
+)
+def test_it_knows_what_a_dispute_holds_now(
+    word: str, moved: list[b.TransactionSeen], held: int, waits: bool
+) -> None:
+    """The class decides words and the money decides amounts, in the charge's currency and without fees."""
+    told = [b.event(each) for each in (b.intent(), b.charge(), b.dispute(word), *moved)]
+
+    known = b.book(*told)
+
+    assert held_minor(known, "dp_1", "eur") == held
+    assert awaits_return(known, "dp_1") == waits
+
+
+@pytest.mark.parametrize(
+    ("around", "final", "dispute_open"),
+    [
+        ([], True, False),
+        ([b.refund("pending")], False, False),
+        ([b.refund("succeeded")], True, False),
+        ([b.dispute("warning_needs_response")], False, False),
+        ([b.dispute("warning_closed")], True, False),
+        ([b.dispute("under_review")], False, True),
+        ([b.dispute("lost"), b.withdrawn()], True, False),
+        ([b.dispute("won"), b.withdrawn()], False, True),
+        ([b.dispute("won"), b.withdrawn(), b.reinstated()], True, False),
+    ],
+)
+def test_it_is_final_once_nothing_can_move_any_more(
+    around: list[b.Projection], final: bool, dispute_open: bool
+) -> None:
+    """A refund in flight, an inquiry, an open dispute and one that was won without its money keep us reading."""
+    seen = summarise(b.book(b.event(b.intent()), *map(b.event, around)))
+
+    assert (seen.is_final, seen.dispute_open) == (final, dispute_open)
+
+
+@given(life=lives())
+def test_it_never_calls_final_what_has_not_ended(life: Life) -> None:
+    """Only a payment that succeeded or was canceled can be final."""
+    seen = summarise(b.book(*life.told))
+
+    assert not seen.is_final or seen.status in {"succeeded", "canceled"}
+
+
+def test_it_silences_edited_metadata_once_the_succeeded_event_is_known() -> None:
+    """Metadata can be edited after payment; that of the succeeded event cannot, and then it alone speaks."""
+    edited = Reference(ReferenceKind.METADATA, "INV-2")
+    frozen = Reference(ReferenceKind.FROZEN_METADATA, "INV-1")
+    by_read = b.read(b.intent(references=frozenset({edited})), 90)
+    by_event = b.event(b.intent(succeeded_ms=b.at_ms(3), references=frozenset({frozen})), 3)
+
+    assert active_references(b.book(by_read)) == {edited}
+    assert active_references(b.book(by_read, by_event)) == {frozen}
+
+
+def test_it_keeps_settlement_currency_apart() -> None:
+    """What came to the account is told in its own currency and never added to the charge's."""
+    moved = b.transaction(1080, currency="usd", fee_minor=60, net_minor=1020)
+
+    seen = summarise(b.book(b.event(b.intent()), b.event(b.charge()), b.event(moved)))
+
+    assert (seen.received_minor, seen.currency) == (1000, "eur")
+    assert (seen.settled_gross_minor, seen.settled_fee_minor) == (1080, 60)
+    assert (seen.settled_net_minor, seen.settlement_currency) == (1020, "usd")
