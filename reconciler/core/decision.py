@@ -314,7 +314,7 @@ def _transitions(
         yield from _step("invoice", invoice.id, "paid_at", old_at, new_at, rank)
 
 
-def _step(
+def _step(  # noqa: PLR0913, PLR0917 - the columns of one audit row
     kind: str, id_: str, name: str, old: str | None, new: str | None, rule: str = ""
 ) -> Iterator[Transition]:
     if old != new:

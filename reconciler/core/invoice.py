@@ -135,12 +135,13 @@ def _status(
     net = sum(each.net_minor for each in own)
     shares = (*own, *others)
     states = {each.payment.status for each in shares}
-    if claims.waived and due <= 0 and not shares:
-        return InvoiceStatus.PAID
     if PaymentStatus.CONFLICT in states or claims.in_conflict:
         return InvoiceStatus.REVIEW
     if net != due and any(each.net_minor != 0 for each in others):
         return InvoiceStatus.REVIEW
+    # Nothing was asked for and nothing came: an attempt that failed before it was waived does not matter.
+    if claims.waived and due <= 0 and not any(each.received_minor for each in shares):
+        return InvoiceStatus.PAID
     if any(each.payment.dispute_open for each in shares):
         return InvoiceStatus.DISPUTED
     if net > due:
@@ -232,15 +233,17 @@ def write_for(
 def take_back(
     invoice: Invoice, write: InvoiceWrite, written: Written
 ) -> tuple[InvoiceWrite, Written]:
-    """Undo our `paid` after a person moved the money away: back to the word it had, if it is still our word."""
-    if written.prior_status is None or invoice.status != PAID_WORD:
-        return write, written
-    ours = write.paid_at == written.paid_at
+    """Undo what we wrote after a person moved the money away; what others wrote meanwhile stays.
+
+    The word and the moment are ours or not each for itself: the word may be the app's `draft` beside our `paid_at`.
+    """
+    ours = written.prior_status if invoice.status == PAID_WORD else None
+    moment_is_ours = write.paid_at == written.paid_at
     undone = InvoiceWrite(
         invoice_id=write.invoice_id,
-        status=written.prior_status,
+        status=ours or write.status,
         payment_status=write.payment_status,
-        paid_at=None if ours else write.paid_at,
+        paid_at=None if moment_is_ours else write.paid_at,
     )
     return undone, Written()
 

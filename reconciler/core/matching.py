@@ -83,6 +83,8 @@ def match(
 def resolve(reference: Reference, invoices: Iterable[Invoice]) -> frozenset[str]:
     """The invoices that one reference names: values are compared exactly, and only a stored id may name several."""
     kind, value = reference
+    if not value:
+        return frozenset()
     if kind is ReferenceKind.PAYMENT_INTENT:
         return frozenset(each.id for each in invoices if each.payment_intent_id == value)
     if kind is ReferenceKind.CHECKOUT_SESSION:

@@ -94,7 +94,7 @@ def store(tx: Tx, seen: Sequence[Observation], *, source: Source, now: datetime)
 
 def unfold(row: Row) -> tuple[Observation, Observation]:
     """A stored observation as the two that it stands for: when it was first true, and when last."""
-    projection = decode(row["projection"], KINDS[row["kind"]])
+    projection: Projection = decode(row["projection"], KINDS[row["kind"]])
     evidence, is_read = row["evidence"], row["is_read"]
     first = Span(row["first_ms"], row["first_ms"])
     last = Span(row["lo_ms"], row["hi_ms"])

@@ -7,8 +7,9 @@ columns are ever written: `status`, `payment_status` and `paid_at`.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Column, Row, Table, bindparam, select, update
+from sqlalchemy import Column, RowMapping, Table, bindparam, select, update
 
 from reconciler.core.invoice import Invoice, InvoiceWrite
 from reconciler.core.observation import Reference, ReferenceKind
@@ -86,7 +87,7 @@ def lock(
         return {}
     columns = [invoices.column(name).label(name) for name in _READ]
     statement = select(*columns).where(condition).order_by(invoices.column("id")).with_for_update()
-    found = (_invoice(invoices, row) for row in tx.execute(statement))
+    found = (_invoice(invoices, row) for row in tx.execute(statement).mappings())
     return {each.id: each for each in found}
 
 
@@ -110,7 +111,7 @@ def write(tx: Tx, invoices: InvoiceTable, writes: Sequence[InvoiceWrite], now: d
     """Write the three columns of the rows that differ."""
     if not writes:
         return
-    values = {invoices.column(name): bindparam(f"new_{name}") for name in WRITTEN}
+    values: dict[Any, Any] = {invoices.column(name): bindparam(f"new_{name}") for name in WRITTEN}
     if "updated_at" in invoices.table.c and invoices.table is embedded:
         values[embedded.c.updated_at] = bindparam("new_updated_at")
     statement = update(invoices.table).where(invoices.column("id") == bindparam("key"))
@@ -129,8 +130,7 @@ def write(tx: Tx, invoices: InvoiceTable, writes: Sequence[InvoiceWrite], now: d
     )
 
 
-def _invoice(invoices: InvoiceTable, row: Row[tuple[object, ...]]) -> Invoice:
-    seen = row._mapping  # noqa: SLF001 - SQLAlchemy's public name for a row by column
+def _invoice(invoices: InvoiceTable, seen: RowMapping) -> Invoice:
     return Invoice(
         id=str(seen["id"]),
         number=seen["number"] or "",

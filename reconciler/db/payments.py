@@ -35,9 +35,11 @@ def store(tx: Tx, changes: Sequence[PaymentChange], *, source: Source, now: date
 
 
 def _references(book: Book) -> set[tuple[str, str]]:
-    around = (book.facts.intent, *book.facts.charges.values(), *book.sessions.values())
-    named = {(r.kind.value, r.value) for each in around for r in each.references}
-    return named | {(ReferenceKind.CHARGE.value, charge) for charge in book.facts.charges}
+    of_charges = (each for charge in book.facts.charges.values() for each in charge.references)
+    of_sessions = (each for session in book.sessions.values() for each in session.references)
+    named = (*book.facts.intent.references, *of_charges, *of_sessions)
+    charges = {(ReferenceKind.CHARGE.value, charge) for charge in book.facts.charges}
+    return {(kind.value, value) for kind, value in named} | charges
 
 
 def _row(change: PaymentChange, source: Source, now: datetime) -> Row:

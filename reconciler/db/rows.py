@@ -7,12 +7,12 @@ the size of a batch (at most 200 items), well below what either database takes a
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Table, func, or_
+from sqlalchemy import ColumnElement, RowMapping, Table, func, or_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from reconciler.db.session import Tx
 
-Row = Mapping[str, Any]
+Row = Mapping[str, Any] | RowMapping
 
 
 def _insert(tx: Tx, table: Table) -> Any:

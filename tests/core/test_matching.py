@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.invoice import Invoice
-from reconciler.core.matching import Allocation, Match, Rule, match, resolve, shares
+from reconciler.core.matching import Match, Rule, match
 from reconciler.core.observation import Assignment, Reference, ReferenceKind
 from tests.core import builders as b
 
@@ -48,60 +48,6 @@ def assign(*parts: tuple[str, int | None]) -> Assignment:
 def parts_of(found: Match) -> dict[str, int]:
     """Return how much each invoice gets."""
     return {each.invoice_id: each.amount_minor for each in found.allocations}
-
-
-@pytest.mark.parametrize(
-    ("reference", "invoices", "named"),
-    [
-        pytest.param(BY_INTENT, [b.invoice(payment_intent_id="pi_1")], "inv_1", id="stored intent"),
-        pytest.param(
-            BY_SESSION, [b.invoice(checkout_session_id="cs_1")], "inv_1", id="stored Session"
-        ),
-        pytest.param(
-            BY_INTENT,
-            [b.invoice(payment_intent_id="pi_1"), b.invoice("inv_2", payment_intent_id="pi_1")],
-            "inv_1 inv_2",
-            id="an intent stored on two names both",
-        ),
-        pytest.param(metadata("inv_1"), [ONE, TWO], "inv_1", id="metadata by id"),
-        pytest.param(metadata("INV-2"), [ONE, TWO], "inv_2", id="metadata by number"),
-        pytest.param(metadata("inv-1"), [ONE, TWO], "", id="compared exactly, case counts"),
-        pytest.param(metadata(" inv_1"), [ONE, TWO], "", id="compared exactly, spaces count"),
-        pytest.param(metadata("INV-9"), [ONE, TWO], "", id="nobody's name"),
-        pytest.param(metadata(""), [b.invoice(number="")], "", id="an empty value names nobody"),
-        pytest.param(
-            metadata("7"), [b.invoice("7"), b.invoice("8", number="7")], "", id="fits two: none"
-        ),
-        pytest.param(
-            metadata("7"), [b.invoice("7", number="7")], "7", id="id and number of one invoice"
-        ),
-        pytest.param(
-            Reference(ReferenceKind.FROZEN_METADATA, "INV-1"), [ONE], "inv_1", id="frozen metadata"
-        ),
-        pytest.param(
-            Reference(ReferenceKind.SESSION_METADATA, "INV-1"), [ONE], "inv_1", id="Session's"
-        ),
-        pytest.param(client("INV-1"), [ONE], "inv_1", id="client_reference_id"),
-        pytest.param(
-            Reference(ReferenceKind.PAYMENT_LINK, "plink_1"),
-            [b.invoice(payment_link_id="plink_1"), TWO],
-            "inv_1",
-            id="a Payment Link of one invoice",
-        ),
-        pytest.param(
-            Reference(ReferenceKind.PAYMENT_LINK, "plink_1"),
-            [b.invoice(payment_link_id="plink_1"), b.invoice("inv_2", payment_link_id="plink_1")],
-            "",
-            id="a Payment Link of two invoices",
-        ),
-        pytest.param(Reference(ReferenceKind.CHARGE, "inv_1"), [ONE], "", id="a charge's id"),
-    ],
-)
-def test_it_resolves_a_name_exactly_or_not_at_all(
-    reference: Reference, invoices: list[Invoice], named: str
-) -> None:
-    """A value that fits two invoices resolves to none; only a stored id may name several."""
-    assert resolve(reference, invoices) == frozenset(named.split())
 
 
 STORED_ONE = b.invoice("inv_1", number="INV-1", payment_intent_id="pi_1")
@@ -346,51 +292,3 @@ def test_it_decides_the_same_in_any_order_of_names(data: st.DataObject) -> None:
     shuffled = matched(data.draw(st.permutations(told)), *data.draw(st.permutations(invoices)))
 
     assert shuffled == matched(told, *invoices)
-
-
-def allocation(invoice_id: str, amount_minor: int) -> Allocation:
-    """Allocate so much of the plain payment to one invoice."""
-    return Allocation(
-        payment_id="pi_1", invoice_id=invoice_id, amount_minor=amount_minor, rule=Rule.ASSIGNED
-    )
-
-
-def test_it_cuts_refunds_and_disputes_in_proportion() -> None:
-    """Of 100 refunded, a third and two thirds are 33 and 67 by the largest remainder."""
-    payment = b.summary(amount_minor=900, refunded_minor=100, disputed_minor=90)
-
-    cut = shares(payment, [allocation("b", 600), allocation("a", 300)])
-
-    assert (cut["a"].refunded_minor, cut["b"].refunded_minor) == (33, 67)
-    assert (cut["a"].disputed_minor, cut["b"].disputed_minor) == (30, 60)
-
-
-def test_it_leaves_the_unallocated_part_its_own_share_of_a_refund() -> None:
-    """An invoice that got half of a payment bears half of its refund."""
-    payment = b.summary(refunded_minor=100, refund_pending_minor=50)
-
-    cut = shares(payment, [allocation("a", 500)])
-
-    assert (cut["a"].refunded_minor, cut["a"].refund_pending_minor) == (50, 25)
-
-
-@given(
-    parts=st.lists(st.integers(0, 10**6), min_size=1, max_size=5),
-    refunded_minor=st.integers(0, 10**6),
-    disputed_minor=st.integers(-(10**6), 10**6),
-)
-def test_it_loses_no_cent_when_it_cuts(
-    parts: list[int], refunded_minor: int, disputed_minor: int
-) -> None:
-    """The shares of a payment that is wholly allocated add up to the payment exactly."""
-    received_minor = sum(parts)
-    payment = b.summary(
-        received_minor=received_minor,
-        refunded_minor=refunded_minor if received_minor else 0,
-        disputed_minor=disputed_minor if received_minor else 0,
-    )
-
-    cut = shares(payment, [allocation(str(index), part) for index, part in enumerate(parts)])
-
-    assert sum(each.net_minor for each in cut.values()) == payment.net_minor
-    assert sum(each.received_minor for each in cut.values()) == received_minor

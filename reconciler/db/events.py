@@ -1,0 +1,220 @@
+"""What has Stripe sent us, and what became of it? The inbox's rows.
+
+An event is stored once by its id, with the exact bytes that were signed. Ids stay for ever; bodies may be emptied when
+they are old.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from sqlalchemy import bindparam, func, select, update
+
+from reconciler.core.observation import Source, moment
+from reconciler.db.rows import Row, insert_new, upsert_by
+from reconciler.db.session import Tx
+from reconciler.db.tables import exceptions, installation, stripe_events, webhook_health
+
+
+class EventState(StrEnum):
+    """What became of an event."""
+
+    APPLIED = "applied"
+    IGNORED = "ignored"
+    DEFERRED = "deferred"
+    FAILED = "failed"
+    DEAD = "dead"
+    QUARANTINED = "quarantined"
+
+
+SETTLED = frozenset({EventState.APPLIED, EventState.IGNORED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """One event as it is stored."""
+
+    id: str
+    livemode: bool
+    type: str
+    api_version: str | None
+    object_id: str | None
+    created_ms: int
+    body: bytes
+    state: EventState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What became of one event at an attempt; `error` is one line without anybody's data."""
+
+    id: str
+    state: EventState
+    attempts: int = 0
+    next_attempt_at: datetime | None = None
+    error: str | None = None
+
+
+def store(tx: Tx, events: Sequence[EventRow], *, source: Source, now: datetime) -> None:
+    """Store events; one that is there already stays as it is."""
+    rows = [
+        {
+            "id": each.id,
+            "livemode": each.livemode,
+            "type": each.type,
+            "api_version": each.api_version,
+            "object_id": each.object_id,
+            "created": moment(each.created_ms),
+            "body": each.body,
+            "source": source.value,
+            "state": each.state.value,
+            "received_at": now,
+        }
+        for each in events
+    ]
+    insert_new(tx, stripe_events, rows)
+
+
+def known(tx: Tx, ids: Iterable[str]) -> dict[str, tuple[EventState, int]]:
+    """State and number of failed attempts of the events that are stored already."""
+    wanted = sorted(ids)
+    column = stripe_events.c
+    rows = tx.execute(select(column.id, column.state, column.attempts).where(column.id.in_(wanted)))
+    return {id_: (EventState(state), attempts) for id_, state, attempts in rows}
+
+
+def mark(tx: Tx, marks: Sequence[Mark]) -> None:
+    """Write down what became of events."""
+    if not marks:
+        return
+    statement = (
+        update(stripe_events)
+        .where(stripe_events.c.id == bindparam("key"))
+        .values(
+            state=bindparam("new_state"),
+            attempts=bindparam("new_attempts"),
+            next_attempt_at=bindparam("new_next"),
+            error=bindparam("new_error"),
+        )
+    )
+    tx.execute(
+        statement,
+        [
+            {
+                "key": each.id,
+                "new_state": each.state.value,
+                "new_attempts": each.attempts,
+                "new_next": each.next_attempt_at,
+                "new_error": each.error,
+            }
+            for each in marks
+        ],
+    )
+
+
+def bodies(tx: Tx, ids: Iterable[str]) -> dict[str, bytes]:
+    """The stored bytes of events."""
+    wanted = sorted(ids)
+    column = stripe_events.c
+    rows = tx.execute(select(column.id, column.body).where(column.id.in_(wanted)))
+    return dict(rows.tuples().all())
+
+
+def due(tx: Tx, now: datetime, *, limit: int) -> list[str]:
+    """Failed events whose next attempt is due, oldest first."""
+    column = stripe_events.c
+    return list(
+        tx.scalars(
+            select(column.id)
+            .where(column.state == EventState.FAILED.value, column.next_attempt_at <= now)
+            .order_by(column.next_attempt_at, column.id)
+            .limit(limit)
+        )
+    )
+
+
+def in_state(tx: Tx, state: EventState, *, limit: int) -> list[str]:
+    """Ids of events in a state, oldest first."""
+    column = stripe_events.c
+    asked = select(column.id).where(column.state == state.value)
+    return list(tx.scalars(asked.order_by(column.created, column.id).limit(limit)))
+
+
+def open_alert(  # noqa: PLR0913 - one row's columns
+    tx: Tx, *, kind: str, subject: str, fingerprint: str, now: datetime, count: int = 1
+) -> bool:
+    """Open an exception that no payment or invoice explains, or count it up; True if it was not open before."""
+    column = exceptions.c
+    earlier = tx.execute(
+        select(column.state, column.count).where(column.kind == kind, column.subject == subject)
+    ).one_or_none()
+    row: Row = {
+        "kind": kind,
+        "subject": subject,
+        "fingerprint": fingerprint,
+        "state": "open",
+        "currency": "",
+        "count": count + (earlier.count if earlier is not None else 0),
+        "counts_from": now,
+        "opened_at": now,
+        "closed_at": None,
+    }
+    update_columns = ("fingerprint", "state", "count", "closed_at")
+    upsert_by(tx, exceptions, [row], key=("kind", "subject"), update=update_columns)
+    return earlier is None or earlier.state != "open"
+
+
+def close_alerts(tx: Tx, *, kind: str, subjects: Iterable[str], now: datetime) -> None:
+    """Close exceptions of a kind that are over."""
+    wanted = sorted(subjects)
+    if wanted:
+        column = exceptions.c
+        tx.execute(
+            update(exceptions)
+            .where(column.kind == kind, column.subject.in_(wanted), column.state == "open")
+            .values(state="cleared", closed_at=now)
+        )
+
+
+def add_health(tx: Tx, seen: Mapping[str, object]) -> None:
+    """Add counts of good and bad deliveries, and keep the last moment and reason of each."""
+    row = tx.execute(select(webhook_health)).mappings().one_or_none()
+    earlier: Mapping[str, object] = row or {}  # type: ignore[assignment]
+    merged = {
+        "id": "webhook",
+        "good": _plus(earlier.get("good"), seen["good"]),
+        "bad": _plus(earlier.get("bad"), seen["bad"]),
+        "last_good_at": seen["last_good_at"] or earlier.get("last_good_at"),
+        "last_bad_at": seen["last_bad_at"] or earlier.get("last_bad_at"),
+        "last_bad_reason": seen["last_bad_reason"] or earlier.get("last_bad_reason") or "",
+    }
+    upsert_by(
+        tx,
+        webhook_health,
+        [merged],
+        key=("id",),
+        update=("good", "bad", "last_good_at", "last_bad_at", "last_bad_reason"),
+    )
+
+
+def _plus(a: object, b: object) -> int:
+    return (a if isinstance(a, int) else 0) + (b if isinstance(b, int) else 0)
+
+
+def setting(tx: Tx, key: str) -> str | None:
+    """What `init` wrote down about this installation."""
+    return tx.scalar(select(installation.c.value).where(installation.c.key == key))
+
+
+def settle_setting(tx: Tx, key: str, value: str) -> str:
+    """Write a fact about this installation unless it is there; return what holds."""
+    insert_new(tx, installation, [{"key": key, "value": value}])
+    return setting(tx, key) or value
+
+
+def counts(tx: Tx) -> dict[str, int]:
+    """How many events are in each state."""
+    column = stripe_events.c
+    rows = tx.execute(select(column.state, func.count()).group_by(column.state))
+    return dict(rows.tuples().all())

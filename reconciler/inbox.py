@@ -1,0 +1,258 @@
+"""What happens to a Stripe event, whichever door it came through?
+
+`accept` stores, applies and marks in one transaction: what got an answer is in the database, and what could not be stored
+got none. An event that fails to apply is stored as `failed`, disturbs none of its neighbours, and is tried again with
+back-off until it is `dead` and a person is asked. Errors are logged and never loop.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+
+from reconciler.apply import Policy, apply_payment_state
+from reconciler.core.exceptions import ExceptionKind
+from reconciler.core.observation import Observation, Source
+from reconciler.core.schedule import retry_after_ms
+from reconciler.db import events as rows
+from reconciler.db import evidence as evidence_rows
+from reconciler.db import migrate
+from reconciler.db.events import EventRow, EventState, Mark
+from reconciler.db.session import (
+    Database,
+    StatementFailed,
+    StorageUnavailable,
+    Tx,
+    savepoint,
+)
+from reconciler.stripe_api.envelope import StripeEvent, read_event
+from reconciler.stripe_api.translate import Outcome, Translation, Vocabulary, translate
+
+log = structlog.get_logger(__name__)
+
+BATCH_MAX = 200
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """One event with what it says; `error` where it could not be understood, `attempts` so far."""
+
+    event: StripeEvent
+    translation: Translation | None
+    error: str | None = None
+    attempts: int = 0
+
+    @property
+    def observations(self) -> tuple[Observation, ...]:
+        return self.translation.observations if self.translation else ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inbox:
+    """The inbox of one account and mode."""
+
+    db: Database
+    livemode: bool = False
+    policy: Policy = field(default_factory=Policy)
+    vocabulary: Vocabulary = field(default_factory=Vocabulary)
+
+    def accept(self, events: Sequence[StripeEvent], *, source: Source, now: datetime) -> None:
+        """Store and apply events; returns only after the commit.
+
+        Raises StorageUnavailable when nothing could be stored; the caller must not acknowledge anything then.
+        """
+        for start in range(0, len(events), BATCH_MAX):
+            batch = {each.id: each for each in events[start : start + BATCH_MAX]}
+            items = [self._read(event) for event in batch.values() if self._is_ours(event)]
+            strangers = [event for event in batch.values() if not self._is_ours(event)]
+            try:
+                with self.db.writing() as tx:
+                    self._store(tx, items, strangers, source=source, now=now)
+            except StatementFailed as refused:
+                # Not one event's fault: every one of those was given its own savepoint.
+                raise StorageUnavailable(str(refused)) from None
+
+    def retry(self, ids: Sequence[str], *, now: datetime) -> dict[str, EventState]:
+        """Apply stored events again; returns what became of each."""
+        for start in range(0, len(ids), BATCH_MAX):
+            part = ids[start : start + BATCH_MAX]
+            with self.db.writing() as tx:
+                stored = rows.known(tx, part)
+                found = rows.bodies(tx, part)
+                items = [
+                    self._read(read_event(body), stored[id_][1])
+                    for id_, body in sorted(found.items())
+                    if body and stored[id_][0] is not EventState.QUARANTINED
+                ]
+                self._apply(tx, items, source=Source.MANUAL, now=now)
+        with self.db.reading() as tx:
+            return {id_: state for id_, (state, _) in rows.known(tx, ids).items()}
+
+    def is_ready(self) -> bool:
+        """Whether this process can store an event now."""
+        try:
+            return migrate.state(self.db) is migrate.SchemaState.CURRENT
+        except (StorageUnavailable, StatementFailed):
+            return False
+
+    def record_webhook_health(
+        self,
+        *,
+        good: int,
+        bad: int,
+        last_good_at: datetime | None,
+        last_bad_at: datetime | None,
+        last_bad_reason: str,
+    ) -> None:
+        """Add to the counts of deliveries, good and bad."""
+        seen = {
+            "good": good,
+            "bad": bad,
+            "last_good_at": last_good_at,
+            "last_bad_at": last_bad_at,
+            "last_bad_reason": last_bad_reason,
+        }
+        with self.db.writing() as tx:
+            rows.add_health(tx, seen)
+
+    def _is_ours(self, event: StripeEvent) -> bool:
+        """Whether an event is of our mode and of our own account: a Connect event names its account."""
+        return event.livemode == self.livemode and event.account is None
+
+    def _read(self, event: StripeEvent, attempts: int = 0) -> _Item:
+        try:
+            return _Item(event, translate(event, self.vocabulary), None, attempts)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the event must be kept
+            return _Item(event, None, _line(error), attempts)
+
+    def _store(
+        self,
+        tx: Tx,
+        items: Sequence[_Item],
+        strangers: Sequence[StripeEvent],
+        *,
+        source: Source,
+        now: datetime,
+    ) -> None:
+        known = rows.known(tx, [each.event.id for each in items])
+        rows.store(
+            tx,
+            [
+                *(_row(each.event, EventState.FAILED) for each in items),
+                *(_row(each, EventState.QUARANTINED) for each in strangers),
+            ],
+            source=source,
+            now=now,
+        )
+        _count_strangers(tx, strangers, now)
+        # The duplicate check only saves work: applying an event again would change nothing.
+        fresh = [
+            each
+            for each in items
+            if known.get(each.event.id, (EventState.FAILED, 0))[0] not in rows.SETTLED
+        ]
+        self._apply(tx, fresh, source=source, now=now)
+
+    def _apply(self, tx: Tx, items: Sequence[_Item], *, source: Source, now: datetime) -> None:
+        """Apply a batch; if that fails, one by one, so that only the one that is wrong is marked."""
+        readable = [each for each in items if each.error is None]
+        marks = [_failed(each, each.error or "", now) for each in items if each.error is not None]
+        try:
+            with savepoint(tx):
+                self._apply_together(tx, readable, source=source, now=now)
+            marks += [_done(each) for each in readable]
+        except StorageUnavailable:
+            raise
+        except Exception as error:
+            if len(readable) == 1:
+                marks.append(_failed(readable[0], _line(error), now))
+                log.exception("event.failed", event_id=readable[0].event.id)
+            else:
+                for each in readable:
+                    self._apply(tx, [each], source=source, now=now)
+        rows.mark(tx, marks)
+        _ring(tx, marks, now)
+
+    def _apply_together(
+        self, tx: Tx, items: Sequence[_Item], *, source: Source, now: datetime
+    ) -> None:
+        evidence = [observation for each in items for observation in each.observations]
+        if evidence:
+            apply_payment_state(tx, evidence, source=source, now=now, policy=self.policy)
+        wanted = [fetch for each in items if each.translation for fetch in each.translation.fetch]
+        evidence_rows.ask(tx, wanted, "event", now)
+
+
+def _row(event: StripeEvent, state: EventState) -> EventRow:
+    about = event.object.get("id")
+    if event.related is not None:
+        about = event.related[1]
+    return EventRow(
+        id=event.id,
+        livemode=event.livemode,
+        type=event.type,
+        api_version=event.api_version,
+        object_id=about if isinstance(about, str) else None,
+        created_ms=event.created_ms,
+        body=event.body,
+        state=state,
+    )
+
+
+_STATES = {
+    Outcome.OBSERVED: EventState.APPLIED,
+    Outcome.IGNORED: EventState.IGNORED,
+    Outcome.DEFERRED: EventState.DEFERRED,
+}
+
+
+def _done(item: _Item) -> Mark:
+    outcome = item.translation.outcome if item.translation else Outcome.IGNORED
+    return Mark(id=item.event.id, state=_STATES[outcome], attempts=item.attempts)
+
+
+def _failed(item: _Item, error: str, now: datetime) -> Mark:
+    attempts = item.attempts + 1
+    wait_ms = retry_after_ms(attempts)
+    if wait_ms is None:
+        return Mark(id=item.event.id, state=EventState.DEAD, attempts=attempts, error=error)
+    return Mark(
+        id=item.event.id,
+        state=EventState.FAILED,
+        attempts=attempts,
+        next_attempt_at=now + timedelta(milliseconds=wait_ms),
+        error=error,
+    )
+
+
+def _ring(tx: Tx, marks: Sequence[Mark], now: datetime) -> None:
+    """Ask a person about events that are dead, and stop asking about those that came through after all."""
+    kind = ExceptionKind.EVENT_DEAD.value
+    for each in marks:
+        if each.state is EventState.DEAD:
+            error = each.error or ""
+            if rows.open_alert(tx, kind=kind, subject=each.id, fingerprint=error, now=now):
+                log.error("event.died", event_id=each.id, error=error)
+    alive = [each.id for each in marks if each.state in rows.SETTLED and each.attempts]
+    rows.close_alerts(tx, kind=kind, subjects=alive, now=now)
+
+
+def _count_strangers(tx: Tx, strangers: Sequence[StripeEvent], now: datetime) -> None:
+    kind = ExceptionKind.WRONG_ACCOUNT_OR_MODE.value
+    counted: dict[str, int] = {}
+    for each in strangers:
+        mode = "live" if each.livemode else "test"
+        subject = f"{each.account or 'default'} {mode}"
+        counted[subject] = counted.get(subject, 0) + 1
+    for subject, count in sorted(counted.items()):
+        if rows.open_alert(
+            tx, kind=kind, subject=subject, fingerprint=subject, now=now, count=count
+        ):
+            log.error("event.quarantined", subject=subject)
+
+
+def _line(error: Exception) -> str:
+    """One line for the row and the log: what went wrong, never what the event said."""
+    words = str(error) if isinstance(error, StatementFailed | ValueError) else ""
+    return f"{type(error).__name__}: {words}"[:300] if words else type(error).__name__
