@@ -180,7 +180,7 @@ def close_alerts(tx: Tx, *, kind: str, subjects: Iterable[str], now: datetime) -
 def add_health(tx: Tx, seen: Mapping[str, object]) -> None:
     """Add counts of good and bad deliveries, and keep the last moment and reason of each."""
     row = tx.execute(select(webhook_health)).mappings().one_or_none()
-    earlier: Mapping[str, object] = row or {}  # type: ignore[assignment]
+    earlier: dict[str, object] = dict(row) if row is not None else {}
     merged = {
         "id": "webhook",
         "good": _plus(earlier.get("good"), seen["good"]),
@@ -199,7 +199,7 @@ def add_health(tx: Tx, seen: Mapping[str, object]) -> None:
 
 
 def _plus(a: object, b: object) -> int:
-    return (a if isinstance(a, int) else 0) + (b if isinstance(b, int) else 0)
+    return sum(each for each in (a, b) if isinstance(each, int))
 
 
 def setting(tx: Tx, key: str) -> str | None:

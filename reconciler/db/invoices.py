@@ -60,10 +60,18 @@ _READ = (
 )
 
 
-def lock(
-    tx: Tx, invoices: InvoiceTable, ids: Iterable[str], references: Iterable[Reference] = ()
+def find(
+    tx: Tx,
+    invoices: InvoiceTable,
+    ids: Iterable[str],
+    references: Iterable[Reference] = (),
+    *,
+    for_update: bool = True,
 ) -> dict[str, Invoice]:
-    """Read and lock, in id order, the invoices with these ids and every one that a reference could fit."""
+    """Read the invoices with these ids and every one that a reference could fit, locked in id order.
+
+    The app writes these rows too, so whoever decides about them must hold them; whoever only looks need not.
+    """
     by_kind: dict[ReferenceKind, set[str]] = {}
     for kind, value in references:
         by_kind.setdefault(kind, set()).add(value)
@@ -86,7 +94,9 @@ def lock(
     if condition is None:
         return {}
     columns = [invoices.column(name).label(name) for name in _READ]
-    statement = select(*columns).where(condition).order_by(invoices.column("id")).with_for_update()
+    statement = select(*columns).where(condition).order_by(invoices.column("id"))
+    if for_update:
+        statement = statement.with_for_update()
     found = (_invoice(invoices, row) for row in tx.execute(statement).mappings())
     return {each.id: each for each in found}
 

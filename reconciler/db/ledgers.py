@@ -32,13 +32,14 @@ def load(  # noqa: PLR0913 - the five things that a ledger is asked for
     references: Iterable[Reference],
     invoices_seen: Iterable[str],
     subjects: Iterable[str],
+    for_update: bool = True,
 ) -> Ledger:
     """Read and lock the invoices that the holders (payments, Sessions) touch, with all that was decided around them."""
     holders = sorted(holders)
     earlier = _allocations(tx, (tables.allocations.c.payment_id, holders))
     claimed = _claims(tx, (tables.claims.c.holder_id, holders))
     ids = {*invoices_seen, *(a.invoice_id for each in earlier.values() for a in each), *claimed}
-    found = invoice_rows.lock(tx, table, ids, references)
+    found = invoice_rows.find(tx, table, ids, references, for_update=for_update)
     around = _allocations(tx, (tables.allocations.c.invoice_id, found))
     siblings = around.keys() - set(holders)
     whole = _allocations(tx, (tables.allocations.c.payment_id, siblings))
@@ -154,7 +155,7 @@ def _assignment(row: Row) -> Assignment:
 
 def store_assignments(tx: Tx, decisions: Sequence[Assignment]) -> None:
     """Record people's decisions; the database numbers them."""
-    rows = [
+    rows: list[dict[str, object]] = [
         {
             "payment_id": each.payment_id,
             "shares": msgspec.json.encode(each.shares).decode(),
@@ -258,7 +259,9 @@ def _store_settlements(tx: Tx, changes: Sequence[InvoiceChange], now: datetime) 
     upsert(tx, tables.settlements, rows)
 
 
-def _transition(each: Transition, evidence: str, source: Source, now: datetime) -> Row:
+def _transition(
+    each: Transition, evidence: str, source: Source, now: datetime
+) -> dict[str, object]:
     return {
         "subject_kind": each.subject_kind,
         "subject_id": each.subject_id,
@@ -333,4 +336,4 @@ def _store_notices(tx: Tx, decision: Decision, now: datetime) -> None:
 
 def invoices_of(tx: Tx, table: InvoiceTable, ids: Iterable[str]) -> dict[str, Invoice]:
     """Read and lock the invoices with these ids."""
-    return invoice_rows.lock(tx, table, ids)
+    return invoice_rows.find(tx, table, ids)

@@ -22,7 +22,7 @@ def _insert(tx: Tx, table: Table) -> Any:
 def insert_new(tx: Tx, table: Table, rows: Sequence[Row]) -> None:
     """Insert the rows; one whose key is there already is left as it is."""
     if rows:
-        tx.execute(_insert(tx, table).on_conflict_do_nothing(), list(rows))
+        tx.execute(_insert(tx, table).on_conflict_do_nothing(), [dict(r) for r in rows])
 
 
 def upsert(tx: Tx, table: Table, rows: Sequence[Row], *, keep: Iterable[str] = ()) -> None:

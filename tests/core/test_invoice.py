@@ -1,4 +1,4 @@
-"""Whether an invoice is paid exactly when its money says so, and the app's row is touched no more than that."""
+"""Whether an invoice is paid exactly when its money says so, row by row of the table."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,16 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.facts import PaidAt
-from reconciler.core.invoice import (
-    Claims,
-    InvoiceStatus,
-    Share,
-    settle,
-)
+from reconciler.core.invoice import Claims, InvoiceStatus, Share, settle
 from tests.core import builders as b
 from tests.core.builders import share
 
-PAYABLE = frozenset({"open"})
 IN_CONFLICT = Claims(in_conflict=True)
 WAIVED = Claims(waived=True)
 OTHER = share(id="pi_2", currency="usd")

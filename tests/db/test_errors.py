@@ -17,6 +17,7 @@ from tests.db.scratch import accounts, names, open_account, printed, stranger
 on_sqlite = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 on_postgresql = pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
 
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [
