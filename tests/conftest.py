@@ -17,7 +17,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import delete, make_url
 
 from reconciler.db.migrate import upgrade
 from reconciler.db.session import Database, open_database
@@ -153,10 +153,10 @@ def database(database_url: str, schema: str) -> Iterator[Database]:
 
 
 def _empty(database: Database) -> None:
-    """Empty all tables and start their counters again; forty times faster than TRUNCATE."""
-    deletions = [f"DELETE FROM {table.name}" for table in reversed(metadata.sorted_tables)]
+    """Empty all tables and start their counters again; far faster than TRUNCATE."""
     with database.migrating() as tx:
-        tx.exec_driver_sql("; ".join(deletions))
+        for table in reversed(metadata.sorted_tables):
+            tx.execute(delete(table))
         tx.exec_driver_sql(
             "SELECT setval(CAST(quote_ident(sequencename) AS regclass), 1, false) "
             "FROM pg_sequences WHERE schemaname = current_schema()"

@@ -109,6 +109,7 @@ def _opening(key: int, quoted_schema: str, mode: Mode, wait_s: float) -> tuple[s
         statements += [
             f"SET LOCAL search_path = {quoted_schema}",
             "SET LOCAL statement_timeout = 0",
+            "SET LOCAL idle_in_transaction_session_timeout = 0",
         ]
     return ("; ".join(statements),)
 

@@ -1,5 +1,7 @@
 """Is every error of the two databases taken for what it is?"""
 
+# ruff: noqa: PT012 - a transaction that is to fail is a block of several statements
+
 import threading
 
 import pytest

@@ -4,14 +4,14 @@ import multiprocessing
 import shutil
 import textwrap
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import column, func, insert, inspect, select
+from sqlalchemy import table as table_named
 
 from reconciler.db.migrate import (
     MIGRATIONS,
@@ -103,7 +103,7 @@ def tables(database: Database) -> set[str]:
 def count(database: Database, table: str) -> int:
     """Return the number of rows."""
     with database.migrating() as tx:
-        return int(tx.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() or 0)
+        return int(tx.scalar(select(func.count()).select_from(table_named(table))) or 0)
 
 
 def test_it_makes_the_tables_that_the_program_knows(blank: Database) -> None:
@@ -226,12 +226,7 @@ def test_it_keeps_the_children_of_a_table_that_it_rebuilds(
     assert count(blank, "parents") == 1
     assert count(blank, "children") == 1
     with pytest.raises(StatementFailed), blank.writing() as tx:
-        tx.exec_driver_sql(f"INSERT INTO {prefix(blank)}children (id, parent) VALUES (2, 77)")
-
-
-def prefix(database: Database) -> str:
-    """Return what stands before a table's name in plain SQL."""
-    return f'"{database.schema}".' if database.schema else ""
+        tx.execute(insert(table_named("children", column("id"), column("parent"))).values((2, 77)))
 
 
 @on_sqlite

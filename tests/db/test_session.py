@@ -1,5 +1,7 @@
 """Do transactions keep their promises, on both databases?"""
 
+# ruff: noqa: PT012 - a transaction that is to fail is a block of several statements
+
 import multiprocessing
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -82,7 +84,7 @@ def test_it_waits_for_a_writer_no_longer_than_the_timeout(impatient: Database) -
 
     add_many(impatient, 1)
     impatient.close()
-    assert 0.25 < waited_s < 2
+    assert 0.25 < waited_s < 3
 
 
 def test_it_waits_for_a_stranger_no_longer_than_the_timeout(
@@ -97,7 +99,7 @@ def test_it_waits_for_a_stranger_no_longer_than_the_timeout(
 
     add_many(impatient, 1)
     impatient.close()
-    assert 0.25 < waited_s < 2
+    assert 0.25 < waited_s < 3
     assert seen == 0
 
 

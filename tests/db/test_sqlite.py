@@ -5,7 +5,6 @@ from pathlib import Path
 import pytest
 
 from reconciler.db.session import Database, StorageUnavailable, open_database
-from tests.db.scratch import printed
 
 on_sqlite = pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 
@@ -21,7 +20,7 @@ def test_it_refuses_a_missing_file(tmp_path: Path) -> None:
 def test_it_makes_a_file_only_when_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A new file appears where the URL says, also when the program changes its folder later."""
     monkeypatch.chdir(tmp_path)
-    database = open_database("sqlite:///with %23 and ?.db".replace("?", "%3F"), create=True)
+    database = open_database("sqlite:///with %23 and %3F.db", create=True)
     monkeypatch.chdir("/")
 
     with database.reading():
@@ -56,7 +55,7 @@ def test_it_does_not_bring_a_deleted_file_back(bank: Database, tmp_path: Path) -
 )
 def test_it_refuses_what_is_no_database_of_ours(url: str) -> None:
     """An address that can't work is refused without repeating it."""
-    with pytest.raises(ValueError, match="sqlite:|URL") as caught:
+    with pytest.raises(ValueError, match=r"sqlite:|URL") as caught:
         open_database(url, create=True)
 
     assert "canary" not in str(caught.value)

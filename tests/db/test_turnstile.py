@@ -8,6 +8,7 @@ from reconciler.db.turnstile import Turnstile
 
 def queue_up(turnstile: Turnstile, name: str, passed: list[str]) -> threading.Thread:
     """Start a thread that waits for its turn, and return once it stands in the queue."""
+    standing = len(turnstile._waiting)  # noqa: SLF001 - nothing else tells that it has arrived
 
     def wait() -> None:
         with turnstile.turn(10) as came:
@@ -15,7 +16,8 @@ def queue_up(turnstile: Turnstile, name: str, passed: list[str]) -> threading.Th
 
     thread = threading.Thread(target=wait)
     thread.start()
-    time.sleep(0.02)
+    while len(turnstile._waiting) == standing:  # noqa: SLF001
+        time.sleep(0.001)
     return thread
 
 

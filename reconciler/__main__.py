@@ -1,0 +1,5 @@
+"""Run the program as `python -m reconciler`."""
+
+from reconciler.cli import main
+
+main()

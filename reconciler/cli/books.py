@@ -1,0 +1,102 @@
+"""`payments list | show` and `verify`: what Stripe said, and whether our books agree with it."""
+
+import sys
+from typing import Annotated
+
+import typer
+
+from reconciler.cli.context import (
+    AsJson,
+    Config,
+    Limit,
+    Refused,
+    app,
+    database,
+    now,
+    policy_of,
+    settings_of,
+)
+from reconciler.cli.output import details, money, say, say_json, table
+from reconciler.db import queries
+from reconciler.verify import verify as check
+
+group = typer.Typer(help="Payments as Stripe tells them.", no_args_is_help=True)
+app.add_typer(group, name="payments")
+
+
+@group.command("list")
+def list_(
+    config: Config = None, status: str | None = None, limit: Limit = 50, as_json: AsJson = False
+) -> None:
+    """List payments, the last changed first."""
+    with database(settings_of(config)) as db, db.reading() as tx:
+        found = queries.payments(tx, status=status, limit=limit)
+    if as_json:
+        say_json(found)
+        return
+    table(
+        ("payment", "status", "received", "net", "paid_at", "seen first by"),
+        (
+            (
+                row["id"],
+                row["status"],
+                money(row["amount_received"], row["currency"]),
+                money(
+                    row["amount_received"] - row["amount_refunded"] - row["amount_disputed"],
+                    row["currency"],
+                ),
+                row["paid_at"],
+                row["first_seen_source"],
+            )
+            for row in found
+        ),
+        empty="No payments yet.",
+    )
+
+
+@group.command("show")
+def show(payment_id: str, config: Config = None, as_json: AsJson = False) -> None:
+    """Show one payment with everything around it."""
+    with database(settings_of(config)) as db, db.reading() as tx:
+        found = queries.payment(tx, payment_id)
+    if found is None:
+        raise Refused(f"no payment has the id {payment_id!r}", 1)
+    if as_json:
+        say_json(found)
+        return
+    plain = {k: v for k, v in found.items() if k != "facts" and not isinstance(v, list)}
+    details(plain)
+    for name in ("allocations", "references", "refunds", "disputes", "checkout_sessions"):
+        if found[name]:
+            say()
+            columns = [c for c in found[name][0] if c not in {"facts", "account", "payment_id"}]
+            say(f"{name}:")
+            table(columns, ([row[c] for c in columns] for row in found[name]), empty="")
+
+
+@app.command()
+def verify(
+    config: Config = None,
+    rebuild: Annotated[
+        bool, typer.Option("--rebuild", help="Fold all observations again, too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Recompute everything from stored facts; exit 1 if anything differs."""
+    settings = settings_of(config)
+    with database(settings) as db:
+        report = check(db, policy_of(settings, db), now=now(), rebuild=rebuild)
+    if as_json:
+        say_json(
+            {
+                "payments": report.payments,
+                "invoices": report.invoices,
+                "problems": [{"subject": p.subject, "what": p.what} for p in report.problems],
+            }
+        )
+    else:
+        for problem in report.problems:
+            say(f"{problem.subject}: {problem.what}")
+        checked = f"{report.payments} payments and {report.invoices} invoices checked"
+        say(f"{checked}, {len(report.problems)} problems.")
+    sys.exit(1 if report.problems else 0)

@@ -1,0 +1,131 @@
+"""What does every command need first: the program's options, settings, the database and the policy?"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, TypeAlias
+
+import typer
+
+from reconciler import logs
+from reconciler.apply import Policy
+from reconciler.config import Settings, SettingsError, load, require
+from reconciler.core.ledger import Rules
+from reconciler.core.observation import ms
+from reconciler.db import events, migrate
+from reconciler.db.invoices import InvoiceTable
+from reconciler.db.session import Database, open_database
+from reconciler.inbox import Inbox
+from reconciler.stripe_api.translate import Vocabulary, parse_ignore
+
+app = typer.Typer(
+    name="reconciler",
+    help="Keeps your invoices equal to what Stripe says was paid.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Config: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--config", help="The settings; else $RECONCILER_CONFIG, ./config.toml."),
+]
+AsJson: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for other programs.")]
+Limit: TypeAlias = Annotated[int, typer.Option("--limit", min=1, max=1000, help="At most so many.")]
+
+
+class Refused(Exception):  # noqa: N818 - a plain answer to the person, not a mistake of the program
+    """The command can't be carried out; the message says why and what mends it."""
+
+    def __init__(self, message: str, code: int = 2) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def settings_of(config: Path | None) -> Settings:
+    """Load the settings and start the log."""
+    settings = load(config)
+    logs.configure(settings.log.format, settings.log.level)
+    return settings
+
+
+def connect(settings: Settings, *, create: bool = False) -> Database:
+    """Open the database that the settings name."""
+    url = settings.secrets.database_url.get_secret_value()
+    try:
+        return open_database(
+            url,
+            schema=settings.database.schema_,
+            busy_timeout_s=settings.database.busy_timeout_s,
+            create=create,
+        )
+    except ValueError as error:
+        raise SettingsError([f"[database] url: {error}"]) from None
+
+
+@contextmanager
+def database(settings: Settings) -> Iterator[Database]:
+    """The database, with the schema and the mode that this program and its settings expect."""
+    db = connect(settings)
+    try:
+        migrate.require_current(db)
+        _require_mode(db, settings)
+        yield db
+    finally:
+        db.close()
+
+
+def _require_mode(db: Database, settings: Settings) -> None:
+    """Live and test never share a database."""
+    with db.reading() as tx:
+        stored = events.setting(tx, "mode")
+    mode = settings.stripe.mode
+    if stored is not None and mode is not None and stored != mode:
+        raise Refused(
+            f"this database belongs to Stripe's {stored} mode, and [stripe] mode is {mode}:"
+            " use another database, or the other mode"
+        )
+
+
+def policy_of(settings: Settings, db: Database) -> Policy:
+    """What the settings, and what `init` wrote down, say about decisions."""
+    with db.reading() as tx:
+        since = events.setting(tx, "since")
+    if settings.matching.since is not None:
+        since = settings.matching.since.isoformat()
+    start = datetime.fromisoformat(since).replace(tzinfo=UTC) if since else None
+    return Policy(
+        rules=Rules(
+            payable=frozenset(settings.invoices.payable),
+            since_ms=ms(start) if start else 0,
+            grace_s=int(settings.exceptions.grace_s),
+            notice_max_age_s=int(settings.push.max_age_s),
+        ),
+        invoices=InvoiceTable(columns=settings.invoices.columns, words=settings.invoices.words),
+    )
+
+
+def inbox_of(settings: Settings, db: Database) -> Inbox:
+    """The inbox of the account that the settings name."""
+    require(settings, "mode")
+    try:
+        for rule in settings.matching.ignore:
+            parse_ignore(rule)
+    except ValueError as error:
+        raise SettingsError([f"[matching] ignore: {error}"]) from None
+    return Inbox(
+        db=db,
+        livemode=settings.stripe.mode == "live",
+        policy=policy_of(settings, db),
+        vocabulary=Vocabulary(
+            metadata_keys=tuple(settings.matching.metadata_keys),
+            ignore=tuple(settings.matching.ignore),
+        ),
+    )
+
+
+def now() -> datetime:
+    """The present moment; the only clock of the commands."""
+    return datetime.now(UTC)

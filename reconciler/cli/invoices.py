@@ -1,0 +1,128 @@
+"""`invoices import | list | show`: the embedded invoice table."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from reconciler import invoice_import
+from reconciler.cli.context import (
+    AsJson,
+    Config,
+    Limit,
+    Refused,
+    app,
+    database,
+    now,
+    policy_of,
+    settings_of,
+)
+from reconciler.cli.output import complain, details, money, say, say_json, table
+from reconciler.db import queries
+
+group = typer.Typer(help="The embedded invoices.", no_args_is_help=True)
+app.add_typer(group, name="invoices")
+
+
+@group.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="A CSV file with a head line.")],
+    config: Config = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only.")] = False,
+    skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows out.")] = False,
+) -> None:
+    """Import invoices from a CSV file: all rows, or none."""
+    settings = settings_of(config)
+    try:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
+            rows, bad = invoice_import.read(opened)
+    except OSError as error:
+        raise Refused(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise Refused(f"{file}: is not UTF-8 text") from None
+    except invoice_import.UnreadableFile as error:
+        raise Refused(f"{file}: {error}") from None
+    for each in bad:
+        complain(f"{file}:{each.line}: {each.reason}")
+    if bad and not skip_bad:
+        raise Refused(f"{len(bad)} bad rows; nothing was imported (--skip-bad leaves them out)")
+    if not dry_run:
+        with database(settings) as db:
+            policy = policy_of(settings, db)
+            batch = settings.database.batch
+            invoice_import.store(db, rows, now=now(), policy=policy, batch=batch)
+    verb = "would be imported" if dry_run else "imported"
+    say(f"{len(rows)} invoices {verb}, {len(bad)} left out.")
+
+
+@group.command("list")
+def list_(
+    config: Config = None,
+    status: str | None = None,
+    payment_status: str | None = None,
+    limit: Limit = 50,
+    as_json: AsJson = False,
+) -> None:
+    """List invoices, the last changed first."""
+    with database(settings_of(config)) as db, db.reading() as tx:
+        found = queries.invoices(tx, status=status, payment_status=payment_status, limit=limit)
+    if as_json:
+        say_json(found)
+        return
+    table(
+        ("id", "number", "due", "status", "payment_status", "paid_at"),
+        (
+            (
+                row["id"],
+                row["number"],
+                money(row["amount_due"], row["currency"]),
+                row["status"],
+                row["payment_status"],
+                row["paid_at"],
+            )
+            for row in found
+        ),
+        empty="No invoices. Import some: reconciler invoices import FILE.csv",
+    )
+
+
+@group.command("show")
+def show(key: str, config: Config = None, as_json: AsJson = False) -> None:
+    """Show one invoice with its settlement and its payments."""
+    with database(settings_of(config)) as db, db.reading() as tx:
+        invoice = queries.invoice(tx, key)
+        if invoice is None:
+            raise Refused(f"no invoice has the id or number {key!r}", 1)
+        settlement = queries.settlement(tx, invoice["id"])
+        payments = queries.allocations_of_invoice(tx, invoice["id"])
+        claims = queries.claims_of_invoice(tx, invoice["id"])
+    if as_json:
+        say_json({**invoice, "settlement": settlement, "payments": payments, "claims": claims})
+        return
+    currency = invoice["currency"]
+    details(
+        {
+            "invoice": invoice["number"] or invoice["id"],
+            "due": money(invoice["amount_due"], currency),
+            "status": invoice["status"],
+            "payment_status": invoice["payment_status"],
+            "paid_at": invoice["paid_at"],
+            **(
+                {
+                    name: money(settlement[name], currency)
+                    for name in ("received", "refunded", "refund_pending", "disputed", "net")
+                }
+                if settlement
+                else {}
+            ),
+        }
+    )
+    say()
+    table(
+        ("payment", "status", "amount", "rule"),
+        (
+            (row["payment_id"], row["status"], money(row["amount"], row["currency"]), row["rule"])
+            for row in payments
+        ),
+        empty="No payment belongs to it.",
+    )

@@ -1,0 +1,85 @@
+"""How do results look: a table that fits a terminal, or JSON for programs?
+
+Text that came from Stripe or from a payer is hostile: control characters are made visible before anything is printed.
+"""
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from reconciler.core.money import format_amount
+
+
+def complain(line: str) -> None:
+    """One line on standard error."""
+    sys.stderr.write(f"reconciler: {safe(line)}\n")
+
+
+def say(line: str = "") -> None:
+    """One line on standard output."""
+    sys.stdout.write(safe(line) + "\n")
+
+
+def say_json(value: Any) -> None:
+    """Print a value as JSON; times in ISO 8601, bytes as text."""
+    text = msgspec.json.encode(value, enc_hook=_encodable, order="sorted").decode()
+    sys.stdout.write(text + "\n")
+
+
+def _encodable(value: Any) -> Any:
+    return str(value)
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
+    """Print rows under their heads, or one sentence where there are none."""
+    lines = [[cell(each) for each in row] for row in rows]
+    if not lines:
+        say(empty)
+        return
+    console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    shown = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        right = column in {"amount", "due", "received", "net"}
+        shown.add_column(column, justify="right" if right else "left", overflow="fold")
+    for line in lines:
+        shown.add_row(*(Text(each) for each in line))
+    console.print(shown)
+
+
+def details(pairs: Mapping[str, Any]) -> None:
+    """Print names and values, one a line."""
+    width = max((len(name) for name in pairs), default=0)
+    for name, value in pairs.items():
+        say(f"{name:<{width}}  {cell(value)}")
+
+
+def cell(value: Any) -> str:
+    """A value as a person reads it."""
+    if value is None:
+        return "-"
+    if isinstance(value, datetime):
+        return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return safe(str(value))
+
+
+def money(amount_minor: int | None, currency: str) -> str:
+    """An amount with its currency; minor units as they are where the currency is not known."""
+    if amount_minor is None:
+        return "-"
+    try:
+        return format_amount(amount_minor, currency)
+    except ValueError:
+        return f"{amount_minor} {currency}".strip()
+
+
+def safe(text: str) -> str:
+    """Text without control characters or marks that reorder what is shown."""
+    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)

@@ -1,0 +1,127 @@
+"""How do invoices come from a CSV file into the embedded table?
+
+One transaction: either every row is in, or none. A row is known by its `id`, else by its `number`. Every imported invoice
+then goes through `apply_payment_state`, so that a payment that came first finds it at once.
+"""
+
+import csv
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TextIO
+
+from reconciler.apply import Policy, apply_payment_state
+from reconciler.core.money import is_currency, to_minor
+from reconciler.core.observation import InvoiceSeen, Source
+from reconciler.db import embedded
+from reconciler.db.session import Database
+
+ROWS_MAX = 100_000
+WORDS = frozenset({"draft", "open", "paid", "void", "uncollectible"})
+TEXTS = (
+    "number",
+    "customer_name",
+    "customer_email",
+    "user_id",
+    "stripe_payment_intent_id",
+    "stripe_checkout_session_id",
+    "stripe_payment_link_id",
+)
+KNOWN = frozenset({"id", "currency", "amount", "amount_due", "status", *TEXTS})
+
+
+@dataclass(frozen=True, slots=True)
+class BadRow:
+    """A row that can't be imported: its line in the file, and why."""
+
+    line: int
+    reason: str
+
+
+class UnreadableFile(ValueError):
+    """The file as a whole is no CSV of invoices."""
+
+
+def read(file: TextIO) -> tuple[list[Mapping[str, object]], list[BadRow]]:
+    """Read invoices: `amount_due` in minor units, or `amount` in major ones. Bad rows are told, never guessed."""
+    sample = file.read(64 * 1024)
+    file.seek(0)
+    try:
+        dialect: type[csv.Dialect] = csv.Sniffer().sniff(sample.splitlines()[0], ",;\t|")
+    except (csv.Error, IndexError):
+        dialect = csv.excel
+    reader = csv.DictReader(file, dialect=dialect)
+    _require_columns(reader.fieldnames or ())
+    good: list[Mapping[str, object]] = []
+    bad: list[BadRow] = []
+    seen: set[str] = set()
+    for row in reader:
+        if len(good) >= ROWS_MAX:
+            raise UnreadableFile(f"more than {ROWS_MAX} rows; split the file")
+        try:
+            invoice = _row(row)
+            if str(invoice["id"]) in seen:
+                raise ValueError(f"id {invoice['id']} stands twice in the file")
+            seen.add(str(invoice["id"]))
+            good.append(invoice)
+        except ValueError as error:
+            bad.append(BadRow(reader.line_num, str(error)))
+    return good, bad
+
+
+def _require_columns(names: Iterable[str]) -> None:
+    have = {name.strip() for name in names if name}
+    if not have & {"id", "number"} or "currency" not in have:
+        raise UnreadableFile("the first line must name the columns: id or number, currency, amount")
+    if not have & {"amount", "amount_due"}:
+        raise UnreadableFile("needs a column amount_due (minor units) or amount (12.50)")
+    if {"amount", "amount_due"} <= have:
+        raise UnreadableFile("give amount or amount_due, not both")
+    unknown = sorted(have - KNOWN)
+    if unknown:
+        raise UnreadableFile(f"unknown columns: {', '.join(unknown)}")
+
+
+def _row(row: Mapping[str | None, object]) -> dict[str, object]:
+    if None in row:
+        raise ValueError("has more cells than the first line has columns")
+    text = {str(k).strip(): str(v).strip() for k, v in row.items() if v is not None}
+    if any("\x00" in value for value in text.values()):
+        raise ValueError("holds a NUL character")
+    key = text.get("id") or text.get("number") or ""
+    if not key:
+        raise ValueError("has neither an id nor a number")
+    currency = text.get("currency", "").lower()
+    if not is_currency(currency):
+        raise ValueError(f"currency {currency!r} is no three-letter code")
+    status = text.get("status") or "open"
+    if status not in WORDS:
+        raise ValueError(f"status {status!r} is none of {', '.join(sorted(WORDS))}")
+    return {
+        "id": key,
+        **{name: text.get(name) or None for name in TEXTS},
+        "currency": currency,
+        "amount_due": _amount(text, currency),
+        "status": status,
+    }
+
+
+def _amount(text: Mapping[str, str], currency: str) -> int:
+    if "amount" in text:
+        return to_minor(text["amount"], currency)
+    raw = text.get("amount_due", "")
+    digits = raw.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > 15:
+        raise ValueError(f"amount_due {raw!r} is no whole number of minor units")
+    return int(raw)
+
+
+def store(
+    db: Database, rows: list[Mapping[str, object]], *, now: datetime, policy: Policy, batch: int
+) -> None:
+    """Write the invoices and settle each, in one transaction."""
+    with db.writing() as tx:
+        ids = embedded.upsert_invoices(tx, rows, now)
+        for start in range(0, len(ids), batch):
+            seen = [InvoiceSeen(id_) for id_ in ids[start : start + batch]]
+            apply_payment_state(tx, seen, source=Source.MANUAL, now=now, policy=policy)

@@ -1,0 +1,108 @@
+"""What does the webhook consist of, and how is it served?"""
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from types import FrameType
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from reconciler.stripe_api.signature import require_secrets
+from webhook.body import BufferBudget
+from webhook.health import Health
+from webhook.protocol import BoundedProtocol
+from webhook.stripe_endpoint import StripeEndpoint
+from webhook.threads import BoundedThreads
+from webhook.wiring import Clock, Inbox, WebhookSettings, utc_now
+
+__all__ = ["STRIPE_PATH", "WebhookSettings", "create_app", "serve"]
+
+STRIPE_PATH = "/api/webhooks/stripe"
+
+_BACKLOG = 2048
+_MAX_CONNECTIONS = 512
+# Longer than the 60 s for which reverse proxies keep a connection, so that it is never we who close one
+# that they are about to use.
+_KEEP_ALIVE_S = 75
+_GRACE_S = 10
+
+
+def create_app(inbox: Inbox, settings: WebhookSettings, clock: Clock = utc_now) -> Starlette:
+    """Return the application; raise ValueError for signing secrets that can't protect anything."""
+    require_secrets(settings.secrets)
+    threads = BoundedThreads(settings.threads, name="inbox")
+    health = Health(inbox)
+    stripe = StripeEndpoint(
+        inbox=inbox,
+        settings=settings,
+        clock=clock,
+        threads=threads,
+        budget=BufferBudget(),
+        health=health,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        stopping = asyncio.Event()
+        saving = asyncio.create_task(health.keep_saving(stopping))
+        try:
+            yield
+        finally:
+            stopping.set()
+            await saving
+            await threads.close()
+
+    app = Starlette(
+        routes=[
+            Route(STRIPE_PATH, stripe.receive, methods=["POST"]),
+            Route("/healthz", health.answer_alive),
+            Route("/readyz", health.answer_ready),
+        ],
+        lifespan=lifespan,
+    )
+    # Stripe counts a redirect as a failed delivery; a wrong path should say so plainly.
+    app.router.redirect_slashes = False
+    return app
+
+
+def serve(app: Starlette, *, host: str, port: int, fd: int | None = None) -> int:
+    """Serve until SIGTERM, answer what was accepted, and return the exit code 0.
+
+    `fd` is a socket that already listens, as systemd passes it; else `host` and `port` are bound. Raises
+    OSError if that is impossible.
+    """
+    listener = _listener(host, port) if fd is None else socket.socket(fileno=fd)
+    server = uvicorn.Server(
+        uvicorn.Config(
+            app,
+            http=BoundedProtocol,
+            ws="none",
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            server_header=False,
+            backlog=_BACKLOG,
+            limit_concurrency=_MAX_CONNECTIONS,
+            timeout_keep_alive=_KEEP_ALIVE_S,
+            timeout_graceful_shutdown=_GRACE_S,
+        )
+    )
+
+    def stop(_signal: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # uvicorn listens to signals only while it serves. When it has ended, it raises those that it got once
+    # more, to die of them unless someone else listens; and one that comes before it begins must count too.
+    signal.signal(signal.SIGTERM, stop)
+    server.run(sockets=[listener])
+    return 0
+
+
+def _listener(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    return socket.create_server((host, port), family=family, backlog=_BACKLOG)
