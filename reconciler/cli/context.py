@@ -57,7 +57,7 @@ def connect(settings: Settings, *, create: bool = False) -> Database:
     try:
         return open_database(
             url,
-            schema=settings.database.schema_,
+            schema=settings.database.schema,
             busy_timeout_s=settings.database.busy_timeout_s,
             create=create,
         )
