@@ -17,6 +17,7 @@ from reconciler.db import embedded
 from reconciler.db.session import Database
 
 ROWS_MAX = 100_000
+DIGITS_MAX = 15
 WORDS = frozenset({"draft", "open", "paid", "void", "uncollectible"})
 TEXTS = (
     "number",
@@ -38,7 +39,7 @@ class BadRow:
     reason: str
 
 
-class UnreadableFile(ValueError):
+class UnreadableFile(ValueError):  # noqa: N818 - it names what the file is
     """The file as a whole is no CSV of invoices."""
 
 
@@ -59,11 +60,7 @@ def read(file: TextIO) -> tuple[list[Mapping[str, object]], list[BadRow]]:
         if len(good) >= ROWS_MAX:
             raise UnreadableFile(f"more than {ROWS_MAX} rows; split the file")
         try:
-            invoice = _row(row)
-            if str(invoice["id"]) in seen:
-                raise ValueError(f"id {invoice['id']} stands twice in the file")
-            seen.add(str(invoice["id"]))
-            good.append(invoice)
+            good.append(_row(row, seen))
         except ValueError as error:
             bad.append(BadRow(reader.line_num, str(error)))
     return good, bad
@@ -82,7 +79,7 @@ def _require_columns(names: Iterable[str]) -> None:
         raise UnreadableFile(f"unknown columns: {', '.join(unknown)}")
 
 
-def _row(row: Mapping[str | None, object]) -> dict[str, object]:
+def _row(row: Mapping[str | None, object], seen: set[str]) -> dict[str, object]:
     if None in row:
         raise ValueError("has more cells than the first line has columns")
     text = {str(k).strip(): str(v).strip() for k, v in row.items() if v is not None}
@@ -91,6 +88,9 @@ def _row(row: Mapping[str | None, object]) -> dict[str, object]:
     key = text.get("id") or text.get("number") or ""
     if not key:
         raise ValueError("has neither an id nor a number")
+    if key in seen:
+        raise ValueError(f"{key!r} stands twice in the file")
+    seen.add(key)
     currency = text.get("currency", "").lower()
     if not is_currency(currency):
         raise ValueError(f"currency {currency!r} is no three-letter code")
@@ -111,7 +111,7 @@ def _amount(text: Mapping[str, str], currency: str) -> int:
         return to_minor(text["amount"], currency)
     raw = text.get("amount_due", "")
     digits = raw.removeprefix("-")
-    if not (digits.isascii() and digits.isdigit()) or len(digits) > 15:
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > DIGITS_MAX:
         raise ValueError(f"amount_due {raw!r} is no whole number of minor units")
     return int(raw)
 

@@ -146,23 +146,24 @@ def open_alert(  # noqa: PLR0913 - one row's columns
 ) -> bool:
     """Open an exception that no payment or invoice explains, or count it up; True if it was not open before."""
     column = exceptions.c
-    earlier = tx.execute(
-        select(column.state, column.count).where(column.kind == kind, column.subject == subject)
-    ).one_or_none()
+    asked = select(column.state, column["count"]).where(
+        column.kind == kind, column.subject == subject
+    )
+    state, counted = tx.execute(asked).tuples().one_or_none() or (None, 0)
     row: Row = {
         "kind": kind,
         "subject": subject,
         "fingerprint": fingerprint,
         "state": "open",
         "currency": "",
-        "count": count + (earlier.count if earlier is not None else 0),
+        "count": count + counted,
         "counts_from": now,
         "opened_at": now,
         "closed_at": None,
     }
     update_columns = ("fingerprint", "state", "count", "closed_at")
     upsert_by(tx, exceptions, [row], key=("kind", "subject"), update=update_columns)
-    return earlier is None or earlier.state != "open"
+    return state != "open"
 
 
 def close_alerts(tx: Tx, *, kind: str, subjects: Iterable[str], now: datetime) -> None:

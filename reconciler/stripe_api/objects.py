@@ -20,6 +20,7 @@ from reconciler.core.observation import (
     TransactionSeen,
 )
 from reconciler.stripe_api import fields
+from reconciler.stripe_api.envelope import sanitise
 from reconciler.stripe_api.fields import Json, UnknownShape
 
 # Before 2019-02-11 two words had other names: https://docs.stripe.com/upgrades#2019-02-11
@@ -244,7 +245,7 @@ def _metadata(obj: Json, kind: ReferenceKind, vocabulary: Vocabulary) -> frozens
     metadata = fields.inner(obj, "metadata")
     values = (metadata.get(key) for key in vocabulary.metadata_keys)
     return frozenset(
-        Reference(kind, fields.sanitise(value[: fields.TEXT_LENGTH_MAX]))
+        Reference(kind, sanitise(value[: fields.TEXT_LENGTH_MAX]))
         for value in values
         if isinstance(value, str) and value
     )
