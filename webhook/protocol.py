@@ -20,6 +20,7 @@ class BoundedProtocol(HttpToolsProtocol):
     linger_s: ClassVar[float] = 5.0
 
     _deadline: asyncio.TimerHandle | None = None
+    _is_in_head: bool = False
     _is_in_body: bool = False
     _head_bytes: int = 0
 
@@ -29,22 +30,24 @@ class BoundedProtocol(HttpToolsProtocol):
         self._close_in(self.head_timeout_s)
 
     def data_received(self, data: bytes) -> None:
-        """Refuse a head that does not end; what came with its end was in memory already."""
+        """Refuse a head that goes on and on; one that ends with its first piece is in memory already."""
+        was_in_head = self._is_in_head
         super().data_received(data)
-        if self._is_in_body:
-            return
-        self._head_bytes += len(data)
-        if self._head_bytes > self.max_head_bytes and not self.transport.is_closing():
-            self.send_400_response("Request head too large.")
+        if was_in_head and self._is_in_head and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > self.max_head_bytes:
+                self.send_400_response("Request head too large.")
 
     def on_message_begin(self) -> None:
         """Begin to wait for the end of a head."""
         super().on_message_begin()
+        self._is_in_head = True
         self._head_bytes = 0
         self._close_in(self.head_timeout_s)
 
     def on_headers_complete(self) -> None:
         """Leave the waiting for the body to the application."""
+        self._is_in_head = False
         self._is_in_body = True
         self._cancel_deadline()
         super().on_headers_complete()
@@ -53,7 +56,6 @@ class BoundedProtocol(HttpToolsProtocol):
         """Begin to wait for the next request if this one was answered before its end."""
         super().on_message_complete()
         self._is_in_body = False
-        self._head_bytes = 0
         if self.cycle.response_complete:
             self._close_in(self.head_timeout_s)
 

@@ -118,7 +118,7 @@ def bodies(tx: Tx, ids: Iterable[str]) -> dict[str, bytes]:
     wanted = sorted(ids)
     column = stripe_events.c
     rows = tx.execute(select(column.id, column.body).where(column.id.in_(wanted)))
-    return dict(rows.tuples().all())
+    return dict(rows.all())
 
 
 def due(tx: Tx, now: datetime, *, limit: int) -> list[str]:
@@ -149,7 +149,7 @@ def open_alert(  # noqa: PLR0913 - one row's columns
     asked = select(column.state, column["count"]).where(
         column.kind == kind, column.subject == subject
     )
-    state, counted = tx.execute(asked).tuples().one_or_none() or (None, 0)
+    state, counted = tx.execute(asked).one_or_none() or (None, 0)
     row: Row = {
         "kind": kind,
         "subject": subject,
@@ -218,4 +218,4 @@ def counts(tx: Tx) -> dict[str, int]:
     """How many events are in each state."""
     column = stripe_events.c
     rows = tx.execute(select(column.state, func.count()).group_by(column.state))
-    return dict(rows.tuples().all())
+    return dict(rows.all())

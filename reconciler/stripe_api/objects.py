@@ -4,6 +4,7 @@ One function an object. Each knows the shapes from 2019 (`charges` list) to toda
 https://docs.stripe.com/changelog/2022-11-15 . A word that we do not know is passed on as it is, never guessed.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -29,6 +30,7 @@ _OLD_WORDS: Final[Mapping[str, str]] = {
     "requires_source_action": "requires_action",
 }
 _CARDS: Final = frozenset({"card", "card_present", "interac_present"})
+_RATE: Final = re.compile(r"[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?")
 _CATEGORIES: Final[Mapping[str, str]] = {
     "charge": "charge",
     "payment": "charge",
@@ -97,7 +99,8 @@ def _failures(obj: Json, at_ms: int) -> tuple[tuple[str, Failure], ...]:
         return ((charge, Failure(fields.time_ms(made, "created") if has_time else at_ms, code)),)
     method = error.get("payment_method") or error.get("source")
     name = method.get("id") if isinstance(method, dict) else method
-    return ((f"{name if isinstance(name, str) else '-'}:{code}", Failure(at_ms, code)),)
+    method_id = sanitise(name) if isinstance(name, str) else "-"
+    return ((f"{method_id}:{code}", Failure(at_ms, code)),)
 
 
 def charge(obj: Json, owner: str | None, vocabulary: Vocabulary) -> ChargeSeen:
@@ -140,9 +143,11 @@ def _captured(obj: Json, status: str) -> int:
     return fields.amount(obj, "amount") if is_captured else 0
 
 
-def _method(obj: Json) -> object:
-    kind = fields.inner(obj, "payment_method_details").get("type")
-    return kind if kind is not None else fields.inner(obj, "source").get("object")
+def _method(obj: Json) -> str:
+    details = fields.inner(obj, "payment_method_details")
+    return fields.optional_text(details, "type") or fields.optional_text(
+        fields.inner(obj, "source"), "object"
+    )
 
 
 def refund(obj: Json, owner: str | None, intent_id: str | None) -> RefundSeen:
@@ -207,9 +212,6 @@ def session(obj: Json, event_type: str, vocabulary: Vocabulary) -> SessionSeen:
 def transaction(obj: Json) -> TransactionSeen:
     """Read a balance transaction."""
     kind = fields.text(obj, "type")
-    rate = obj.get("exchange_rate")
-    if rate is not None and not isinstance(rate, int | float | str):
-        raise UnknownShape("exchange_rate is no number")
     return TransactionSeen(
         id=fields.identity(obj),
         source=fields.reference(obj, "source") or "",
@@ -219,16 +221,25 @@ def transaction(obj: Json) -> TransactionSeen:
         amount_minor=fields.integer(obj, "amount"),
         fee_minor=fields.integer(obj, "fee"),
         net_minor=fields.integer(obj, "net"),
-        exchange_rate="" if rate is None else str(rate),
+        exchange_rate=_rate(obj),
         created_ms=fields.time_ms(obj, "created"),
         available_on_ms=fields.time_ms(obj, "available_on"),
     )
 
 
+def _rate(obj: Json) -> str:
+    rate = obj.get("exchange_rate")
+    if rate is None:
+        return ""
+    if isinstance(rate, bool) or not _RATE.fullmatch(str(rate)):
+        raise UnknownShape("exchange_rate is no number")
+    return str(rate)
+
+
 def foreign(obj: Json, vocabulary: Vocabulary) -> frozenset[str]:
     """Why a payment is none of our business: Stripe's own Invoices, or a rule of the settings."""
     found = {f"ignored:{rule}" for rule in vocabulary.ignore if _matches(obj, rule)}
-    if obj.get("invoice") is not None:
+    if fields.reference(obj, "invoice") is not None:
         found.add("stripe_invoice")
     return frozenset(found)
 

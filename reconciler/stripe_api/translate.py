@@ -149,7 +149,7 @@ def observe_object(
 
 def _is_of_another_product(kind: str, obj: Json) -> bool:
     """A Session that sets up a subscription or a payment method is no payment."""
-    return kind == SESSION and obj.get("mode", "payment") != "payment"
+    return kind == SESSION and obj.get("mode") not in (None, "payment")
 
 
 def _foreign(obj: Json, context: _Context) -> Translation:

@@ -12,7 +12,6 @@ from reconciler.core.observation import Assignment, Reference, ReferenceKind
 from tests.core import builders as b
 
 BY_INTENT = Reference(ReferenceKind.PAYMENT_INTENT, "pi_1")
-BY_SESSION = Reference(ReferenceKind.CHECKOUT_SESSION, "cs_1")
 ONE = b.invoice("inv_1", number="INV-1")
 TWO = b.invoice("inv_2", number="INV-2", amount_due_minor=500)
 

@@ -23,7 +23,7 @@ class FakeInbox:
     pause_s: float = 0.0
     ids: set[str] = field(default_factory=set)
     bodies: list[bytes] = field(default_factory=list)
-    sources: set[Source] = field(default_factory=set)
+    doors: set[tuple[Source, datetime]] = field(default_factory=set)
     health: Tally = field(default_factory=Tally)
     health_saves: int = 0
     at_once: int = 0
@@ -37,7 +37,8 @@ class FakeInbox:
             self.most_at_once = max(self.most_at_once, self.at_once)
         try:
             self._check()
-            self._keep(events, source)
+            self._keep(events)
+            self.doors.add((source, now))
         finally:
             with self.lock:
                 self.at_once -= 1
@@ -77,11 +78,10 @@ class FakeInbox:
         if self.is_broken:
             raise RuntimeError("a secret detail of the inside")
 
-    def _keep(self, events: Sequence[StripeEvent], source: Source) -> None:
+    def _keep(self, events: Sequence[StripeEvent]) -> None:
         with self.lock:
             self.ids.update(event.id for event in events)
             self.bodies.extend(event.body for event in events)
-            self.sources.add(source)
             if self.journal is not None:
                 with self.journal.open("a") as lines:
                     lines.writelines(f"{event.id}\n" for event in events)

@@ -1,6 +1,7 @@
 """Whether the probes tell the truth, and whether counts survive what storage does."""
 
 import asyncio
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -37,6 +38,7 @@ def test_it_is_ready_only_if_an_event_could_be_stored(inbox: FakeInbox, expected
 def test_it_saves_the_counts_at_most_once_in_an_interval() -> None:
     """However many webhooks come in, the writes depend on the time alone."""
     inbox = FakeInbox()
+    started_s = time.monotonic()
 
     async def count_for_a_while() -> None:
         health = Health(inbox, save_every_s=0.1)
@@ -51,7 +53,7 @@ def test_it_saves_the_counts_at_most_once_in_an_interval() -> None:
     asyncio.run(count_for_a_while())
 
     assert inbox.health.bad == 25
-    assert 2 <= inbox.health_saves <= 4
+    assert 2 <= inbox.health_saves <= (time.monotonic() - started_s) / 0.1 + 1
 
 
 def test_it_keeps_counts_that_could_not_be_saved() -> None:

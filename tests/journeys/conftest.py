@@ -1,0 +1,114 @@
+"""How is the real server started and stopped in a test?"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from reconciler.apply import Policy, apply_payment_state
+from reconciler.core.observation import InvoiceSeen, Source
+from reconciler.db import events, tables
+from reconciler.db.session import Database
+from tests.journeys.stories import SECRET, Sender
+
+ROOT = Path(__file__).resolve().parents[2]
+STARTED_WITHIN_S = 30
+
+
+@dataclass
+class Server:
+    """One `reconciler serve` process."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    def sender(self) -> Sender:
+        """Open a way to send events to this server."""
+        return Sender(self.port)
+
+    def kill(self) -> None:
+        """End the process without any warning."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> int:
+        """Ask the process to end and return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=20)
+
+
+def _free_port() -> int:
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        return int(listener.getsockname()[1])
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
+
+
+@pytest.fixture
+def serve(database_url: str, schema: str, tmp_path: Path) -> Iterator[Callable[[], Server]]:
+    """Give a function that starts a server process on the test's database."""
+    servers: list[Server] = []
+    log = (tmp_path / "serve.log").open("ab")
+
+    def start() -> Server:
+        port = _free_port()
+        environment = {
+            **{k: v for k, v in os.environ.items() if not k.startswith(("RECONCILER_", "STRIPE_"))},
+            "PYTHONPATH": str(ROOT),
+            "DATABASE_URL": database_url,
+            "RECONCILER_DATABASE__SCHEMA": schema,
+            "RECONCILER_STRIPE__MODE": "test",
+            "RECONCILER_WEBHOOK__LISTEN": f"127.0.0.1:{port}",
+            "STRIPE_WEBHOOK_SECRET": SECRET,
+        }
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reconciler", "serve"],
+            cwd=tmp_path,
+            env=environment,
+            stdout=log,
+            stderr=log,
+        )
+        server = Server(process, port)
+        servers.append(server)
+        deadline = time.monotonic() + STARTED_WITHIN_S
+        while not _is_ready(port):
+            assert process.poll() is None, (tmp_path / "serve.log").read_text()
+            assert time.monotonic() < deadline, "the server did not start"
+            time.sleep(0.05)
+        return server
+
+    yield start
+    for server in servers:
+        if server.process.poll() is None:
+            server.kill()
+    log.close()
+
+
+def add_invoices(db: Database, *rows: dict[str, object]) -> None:
+    """Put invoices into the embedded table as an app would, and let them be seen."""
+    now = datetime.now(UTC)
+    defaults = {"currency": "eur", "status": "open", "created_at": now, "updated_at": now}
+    names = ("number", "user_id", "stripe_payment_intent_id", "stripe_payment_link_id")
+    with db.writing() as tx:
+        events.settle_setting(tx, "mode", "test")
+        whole = [{**dict.fromkeys(names), **defaults, **row} for row in rows]
+        tx.execute(tables.invoices.insert(), whole)
+        seen = [InvoiceSeen(str(row["id"])) for row in rows]
+        apply_payment_state(tx, seen, source=Source.MANUAL, now=now, policy=Policy())

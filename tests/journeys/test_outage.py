@@ -1,0 +1,37 @@
+"""The database goes away: 503, and after it is back Stripe's retry works without a restart."""
+
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from reconciler.db import queries
+from reconciler.db.session import Database
+from tests.journeys.conftest import Server, add_invoices
+from tests.journeys.stories import event, intent
+
+Start = Callable[[], Server]
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=False)
+def test_it_answers_503_while_a_stranger_holds_the_lock(
+    serve: Start, database: Database, tmp_path: Path, dialect: str
+) -> None:
+    """A foreign lock makes the answer 503, nothing is stored, and the retry after it is a 200."""
+    add_invoices(database, {"id": "1", "number": "INV-1", "amount_due": 1000})
+    sender = serve().sender()
+    told = event(
+        "evt_1", "payment_intent.succeeded", intent("pi_1", "succeeded", 1000, invoice="INV-1")
+    )
+    stranger = sqlite3.connect(tmp_path / "reconciler.db", isolation_level=None)
+    stranger.execute("BEGIN EXCLUSIVE")
+
+    during = sender.send(told)
+    stranger.execute("ROLLBACK")
+    stranger.close()
+    after = sender.send(told)
+
+    assert (during, after) == (503, 200)
+    with database.reading() as tx:
+        assert queries.invoice(tx, "1")["status"] == "paid"
