@@ -23,7 +23,7 @@ from reconciler.core.observation import (
 )
 from reconciler.core.payment import active_references
 from reconciler.db import evidence as evidence_rows
-from reconciler.db import facts, ledgers
+from reconciler.db import facts, ledgers, outcomes
 from reconciler.db import invoices as invoice_rows
 from reconciler.db import payments as payment_rows
 from reconciler.db.invoices import EMBEDDED, InvoiceTable
@@ -49,7 +49,7 @@ def apply_payment_state(
     observations = [each for each in evidence if isinstance(each, Observation)]
     decisions = [each for each in evidence if isinstance(each, Assignment)]
     seen = [each.invoice_id for each in evidence if isinstance(each, InvoiceSeen)]
-    ledgers.store_assignments(tx, decisions)
+    outcomes.store_assignments(tx, decisions)
     named = _naming(tx, policy, seen)
     known = facts.load(tx, observations, {*named, *(each.payment_id for each in decisions)})
     change, after = _merge(known, observations, seen)
@@ -70,7 +70,7 @@ def apply_payment_state(
     facts.store_around(tx, known, after)
     payment_rows.store(tx, decision.payments, source=source, now=now)
     payment_rows.store_waivers(tx, sessions)
-    ledgers.store(
+    outcomes.store(
         tx,
         policy.invoices,
         decision,

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from reconciler.core import exceptions, milestones
+from reconciler.core.audit import InvoiceChange, PaymentChange, Transition, transitions
 from reconciler.core.doubts import Doubt, doubts
 from reconciler.core.exceptions import Finding
 from reconciler.core.facts import SessionFacts
@@ -15,7 +16,6 @@ from reconciler.core.invoice import (
     Claims,
     Invoice,
     InvoiceWrite,
-    Settlement,
     Share,
     Written,
     settle,
@@ -23,41 +23,9 @@ from reconciler.core.invoice import (
     write_for,
 )
 from reconciler.core.ledger import Ledger, Rules, Standing
-from reconciler.core.matching import Match, Rule, match, resolve, shares
+from reconciler.core.matching import Rule, match, resolve, shares
 from reconciler.core.milestones import Notice
-from reconciler.core.payment import Book, Summary, active_references, summarise
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Transition:
-    """One recorded change of one field: the audit trail, and the only thing that effects may hang on."""
-
-    subject_kind: str
-    subject_id: str
-    field: str
-    old: str | None
-    new: str | None
-    rule: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PaymentChange:
-    """One payment after the evidence, with its derived state and the place where it belongs."""
-
-    book: Book
-    summary: Summary
-    match: Match
-    is_changed: bool
-    is_moved: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class InvoiceChange:
-    """One invoice after the evidence: the new standing and what its row should say."""
-
-    standing: Standing
-    write: InvoiceWrite | None
-    is_changed: bool
+from reconciler.core.payment import Book, active_references, summarise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +63,7 @@ def decide(change: Change, ledger: Ledger, rules: Rules, now_ms: int) -> Decisio
         payments=tuple(each for each in payments if each.is_changed or each.is_moved),
         invoices=tuple(each for each in invoices if each.is_changed),
         waivers=waivers,
-        transitions=tuple(_transitions(change, payments, invoices, ledger)),
+        transitions=tuple(transitions(change.before, payments, invoices, ledger)),
         notices=milestones.fresh(
             tuple(_notices(change, payments, invoices, ledger)), rules, now_ms
         ),
@@ -196,12 +164,13 @@ def _invoice(  # noqa: PLR0913 - one invoice with all that its settlement rests 
     write, remembered = write_for(
         invoice, settlement, written, payable=rules.payable, waived=claims.waived
     )
-    if taken and not settlement.is_covered:
+    moved_away = taken and not settlement.is_covered and not claims.waived
+    if moved_away:
         write, remembered = take_back(invoice, write, remembered)
     covered = stored.covered_due_minor if stored else None
     if settlement.is_covered and covered is None:
         covered = invoice.amount_due_minor
-    if taken and not settlement.is_covered:
+    if moved_away:
         covered = None
     standing = Standing(settlement=settlement, written=remembered, covered_due_minor=covered)
     differs = write != InvoiceWrite(
@@ -284,48 +253,6 @@ def _opened(findings: Mapping[tuple[str, str], Finding], ledger: Ledger) -> Iter
         known = ledger.open_exceptions.get(key, ledger.resolved.get(key))
         if known != finding.fingerprint:
             yield finding
-
-
-def _transitions(
-    change: Change,
-    payments: Iterable[PaymentChange],
-    invoices: Iterable[InvoiceChange],
-    ledger: Ledger,
-) -> Iterator[Transition]:
-    for each in payments:
-        id_, earlier = each.book.id, change.before.get(each.book.id)
-        old = summarise(earlier).status.value if earlier is not None else None
-        yield from _step("payment", id_, "status", old, each.summary.status.value)
-        was = ",".join(sorted(a.invoice_id for a in ledger.allocations.get(id_, ())))
-        now = ",".join(sorted(a.invoice_id for a in each.match.allocations))
-        yield from _step("payment", id_, "invoice", was or None, now or None, each.match.rule.value)
-    for change_ in invoices:
-        settlement, write = change_.standing.settlement, change_.write
-        invoice = ledger.invoices[settlement.invoice_id]
-        if write is None:
-            continue
-        rule = _sentence(settlement)
-        yield from _step("invoice", invoice.id, "status", invoice.status, write.status, rule)
-        old_word, new_word = invoice.payment_status, write.payment_status
-        yield from _step("invoice", invoice.id, "payment_status", old_word, new_word, rule)
-        old_at = invoice.paid_at.isoformat() if invoice.paid_at else None
-        new_at = write.paid_at.isoformat() if write.paid_at else None
-        rank = f"evidence {settlement.paid.rank}" if settlement.paid else ""
-        yield from _step("invoice", invoice.id, "paid_at", old_at, new_at, rank)
-
-
-def _step(  # noqa: PLR0913, PLR0917 - the columns of one audit row
-    kind: str, id_: str, name: str, old: str | None, new: str | None, rule: str = ""
-) -> Iterator[Transition]:
-    if old != new:
-        yield Transition(subject_kind=kind, subject_id=id_, field=name, old=old, new=new, rule=rule)
-
-
-def _sentence(settlement: Settlement) -> str:
-    return (
-        f"received {settlement.received_minor}, net {settlement.net_minor}"
-        f" of {settlement.amount_due_minor} {settlement.currency}"
-    )
 
 
 def _notices(

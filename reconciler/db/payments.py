@@ -5,7 +5,7 @@ from datetime import datetime
 
 from sqlalchemy import select
 
-from reconciler.core.decision import PaymentChange
+from reconciler.core.audit import PaymentChange
 from reconciler.core.facts import PaidAt, SessionFacts
 from reconciler.core.observation import ReferenceKind, Source, moment, ms
 from reconciler.core.payment import Book, PaymentStatus, Summary

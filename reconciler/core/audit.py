@@ -1,0 +1,84 @@
+"""What changed, told one field at a time: the audit trail, and the changes that it tells of."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from reconciler.core.invoice import InvoiceWrite, Settlement
+from reconciler.core.ledger import Ledger, Standing
+from reconciler.core.matching import Match
+from reconciler.core.payment import Book, Summary, summarise
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """One recorded change of one field: the audit trail, and the only thing that effects may hang on."""
+
+    subject_kind: str
+    subject_id: str
+    field: str
+    old: str | None
+    new: str | None
+    rule: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PaymentChange:
+    """One payment after the evidence, with its derived state and the place where it belongs."""
+
+    book: Book
+    summary: Summary
+    match: Match
+    is_changed: bool
+    is_moved: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceChange:
+    """One invoice after the evidence: the new standing and what its row should say."""
+
+    standing: Standing
+    write: InvoiceWrite | None
+    is_changed: bool
+
+
+def transitions(
+    before: Mapping[str, Book],
+    payments: Iterable[PaymentChange],
+    invoices: Iterable[InvoiceChange],
+    ledger: Ledger,
+) -> Iterator[Transition]:
+    """Every step of payments and invoices from what was stored to what is decided."""
+    for each in payments:
+        id_, earlier = each.book.id, before.get(each.book.id)
+        old = summarise(earlier).status.value if earlier is not None else None
+        yield from _step("payment", id_, "status", old, each.summary.status.value)
+        was = ",".join(sorted(a.invoice_id for a in ledger.allocations.get(id_, ())))
+        now = ",".join(sorted(a.invoice_id for a in each.match.allocations))
+        yield from _step("payment", id_, "invoice", was or None, now or None, each.match.rule.value)
+    for change_ in invoices:
+        settlement, write = change_.standing.settlement, change_.write
+        invoice = ledger.invoices[settlement.invoice_id]
+        if write is None:
+            continue
+        rule = _sentence(settlement)
+        yield from _step("invoice", invoice.id, "status", invoice.status, write.status, rule)
+        old_word, new_word = invoice.payment_status, write.payment_status
+        yield from _step("invoice", invoice.id, "payment_status", old_word, new_word, rule)
+        old_at = invoice.paid_at.isoformat() if invoice.paid_at else None
+        new_at = write.paid_at.isoformat() if write.paid_at else None
+        rank = f"evidence {settlement.paid.rank}" if settlement.paid else ""
+        yield from _step("invoice", invoice.id, "paid_at", old_at, new_at, rank)
+
+
+def _step(  # noqa: PLR0913, PLR0917 - the columns of one audit row
+    kind: str, id_: str, name: str, old: str | None, new: str | None, rule: str = ""
+) -> Iterator[Transition]:
+    if old != new:
+        yield Transition(subject_kind=kind, subject_id=id_, field=name, old=old, new=new, rule=rule)
+
+
+def _sentence(settlement: Settlement) -> str:
+    return (
+        f"received {settlement.received_minor}, net {settlement.net_minor}"
+        f" of {settlement.amount_due_minor} {settlement.currency}"
+    )

@@ -1,0 +1,200 @@
+"""How is a decision written: allocations, settlements, claims, exceptions, audit rows and notices?"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+from sqlalchemy import delete, tuple_, update
+
+from reconciler.core.audit import InvoiceChange, PaymentChange, Transition
+from reconciler.core.decision import Decision
+from reconciler.core.exceptions import GRACED, Finding
+from reconciler.core.ledger import Ledger, Rules
+from reconciler.core.observation import Assignment, Source, moment
+from reconciler.db import invoices as invoice_rows
+from reconciler.db import tables
+from reconciler.db.invoices import InvoiceTable
+from reconciler.db.ledgers import CONFLICT, WAIVER
+from reconciler.db.rows import Row, insert_new, upsert, upsert_by
+from reconciler.db.session import Tx
+
+
+def store_assignments(tx: Tx, decisions: Sequence[Assignment]) -> None:
+    """Record people's decisions; the database numbers them."""
+    rows: list[dict[str, object]] = [
+        {
+            "payment_id": each.payment_id,
+            "shares": msgspec.json.encode(each.shares).decode(),
+            "decided_by": each.by,
+            "reason": each.reason,
+            "decided_at": moment(each.decided_ms),
+        }
+        for each in decisions
+    ]
+    if rows:
+        tx.execute(tables.assignments.insert(), rows)
+
+
+def store(  # noqa: PLR0913 - a decision, and what must be said about where it came from
+    tx: Tx,
+    table: InvoiceTable,
+    decision: Decision,
+    ledger: Ledger,
+    *,
+    rules: Rules,
+    evidence: str,
+    source: Source,
+    now: datetime,
+) -> None:
+    """Write everything that a decision says about invoices; rows that are already so are not touched."""
+    _store_allocations(tx, [each for each in decision.payments if each.is_moved], now)
+    _store_waivers(tx, decision.waivers)
+    _store_settlements(tx, decision.invoices, now)
+    writes = [each.write for each in decision.invoices if each.write is not None]
+    invoice_rows.write(tx, table, writes, now)
+    if decision.transitions:
+        rows = [_transition(each, evidence, source, now) for each in decision.transitions]
+        tx.execute(tables.transitions.insert(), rows)
+    _store_exceptions(tx, decision, ledger, rules, now)
+    _store_notices(tx, decision, now)
+
+
+def _store_allocations(tx: Tx, moved: Sequence[PaymentChange], now: datetime) -> None:
+    if not moved:
+        return
+    ids = [each.book.id for each in moved]
+    tx.execute(delete(tables.allocations).where(tables.allocations.c.payment_id.in_(ids)))
+    tx.execute(delete(tables.claims).where(tables.claims.c.holder_id.in_(ids)))
+    rows = [
+        {
+            "payment_id": each.payment_id,
+            "invoice_id": each.invoice_id,
+            "amount": each.amount_minor,
+            "rule": each.rule.value,
+            "decided_by": each.decided_by,
+            "reason": each.reason,
+            "decided_at": now,
+        }
+        for change in moved
+        for each in change.match.allocations
+    ]
+    insert_new(tx, tables.allocations, rows)
+    conflicts = [
+        {"holder_id": each.book.id, "invoice_id": id_, "kind": CONFLICT}
+        for each in moved
+        for id_ in sorted(each.match.claimed)
+    ]
+    insert_new(tx, tables.claims, conflicts)
+
+
+def _store_waivers(tx: Tx, waivers: Mapping[str, frozenset[str]]) -> None:
+    if not waivers:
+        return
+    tx.execute(delete(tables.claims).where(tables.claims.c.holder_id.in_(sorted(waivers))))
+    rows = [
+        {"holder_id": session_id, "invoice_id": id_, "kind": WAIVER}
+        for session_id, found in sorted(waivers.items())
+        for id_ in sorted(found)
+    ]
+    insert_new(tx, tables.claims, rows)
+
+
+def _store_settlements(tx: Tx, changes: Sequence[InvoiceChange], now: datetime) -> None:
+    rows = []
+    for change in changes:
+        settlement, written = change.standing.settlement, change.standing.written
+        rows.append(
+            {
+                "invoice_id": settlement.invoice_id,
+                "currency": settlement.currency,
+                "amount_due": settlement.amount_due_minor,
+                "received": settlement.received_minor,
+                "refunded": settlement.refunded_minor,
+                "refund_pending": settlement.refund_pending_minor,
+                "disputed": settlement.disputed_minor,
+                "net": settlement.net_minor,
+                "payment_status": settlement.payment_status.value,
+                "paid_at": moment(settlement.paid.at_ms) if settlement.paid else None,
+                "paid_rank": settlement.paid.rank if settlement.paid else None,
+                "prior_status": written.prior_status,
+                "written_paid_at": written.paid_at,
+                "covered_amount_due": change.standing.covered_due_minor,
+                "updated_at": now,
+            }
+        )
+    upsert(tx, tables.settlements, rows)
+
+
+def _transition(
+    each: Transition, evidence: str, source: Source, now: datetime
+) -> dict[str, object]:
+    return {
+        "subject_kind": each.subject_kind,
+        "subject_id": each.subject_id,
+        "field": each.field,
+        "old": each.old,
+        "new": each.new,
+        "rule": each.rule,
+        "evidence": evidence,
+        "source": source.value,
+        "at": now,
+    }
+
+
+def _store_exceptions(
+    tx: Tx, decision: Decision, ledger: Ledger, rules: Rules, now: datetime
+) -> None:
+    rows = [_exception(each, rules, now) for each in decision.opened]
+    update_columns = ("fingerprint", "state", "amount", "currency", "closed_at", "resolved_by")
+    upsert_by(
+        tx,
+        tables.exceptions,
+        rows,
+        key=("kind", "subject"),
+        update=(*update_columns, "reason", "stripe_at", "counts_from"),
+    )
+    cleared = sorted(decision.cleared & {*ledger.open_exceptions, *ledger.resolved})
+    if cleared:
+        column = tables.exceptions.c
+        tx.execute(
+            update(tables.exceptions)
+            .where(tuple_(column.kind, column.subject).in_(cleared))
+            .values(state="cleared", closed_at=now)
+        )
+
+
+def _exception(finding: Finding, rules: Rules, now: datetime) -> Row:
+    stripe_at = moment(finding.at_ms) if finding.at_ms is not None else None
+    grace_s = rules.grace_s if finding.kind in GRACED else 0
+    return {
+        "kind": finding.kind.value,
+        "subject": finding.subject,
+        "fingerprint": finding.fingerprint,
+        "state": "open",
+        "amount": finding.amount_minor,
+        "currency": finding.currency,
+        "stripe_at": stripe_at,
+        "counts_from": (stripe_at or now) + timedelta(seconds=grace_s),
+        "opened_at": now,
+        "closed_at": None,
+        "resolved_by": None,
+        "reason": None,
+    }
+
+
+def _store_notices(tx: Tx, decision: Decision, now: datetime) -> None:
+    rows = [
+        {
+            "milestone": each.milestone,
+            "user_id": each.user_id,
+            "kind": each.kind,
+            "invoice_id": each.invoice_id,
+            "number": each.number,
+            "amount": each.amount_minor,
+            "currency": each.currency,
+            "stripe_at": moment(each.at_ms),
+            "enqueued_at": now,
+        }
+        for each in decision.notices
+    ]
+    insert_new(tx, tables.notifications, rows)
