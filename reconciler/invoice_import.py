@@ -18,6 +18,7 @@ from reconciler.db.session import Database
 
 ROWS_MAX = 100_000
 DIGITS_MAX = 15
+DELIMITERS = (",", ";", "\t", "|")
 WORDS = frozenset({"draft", "open", "paid", "void", "uncollectible"})
 TEXTS = (
     "number",
@@ -45,24 +46,25 @@ class UnreadableFile(ValueError):  # noqa: N818 - it names what the file is
 
 def read(file: TextIO) -> tuple[list[Mapping[str, object]], list[BadRow]]:
     """Read invoices: `amount_due` in minor units, or `amount` in major ones. Bad rows are told, never guessed."""
-    sample = file.read(64 * 1024)
+    head = file.readline()
     file.seek(0)
-    try:
-        dialect: type[csv.Dialect] = csv.Sniffer().sniff(sample.splitlines()[0], ",;\t|")
-    except (csv.Error, IndexError):
-        dialect = csv.excel
-    reader = csv.DictReader(file, dialect=dialect)
-    _require_columns(reader.fieldnames or ())
+    # Only the separator is guessed: a guess at the quoting would mangle every name with a quote in it.
+    delimiter = max(DELIMITERS, key=head.count)
+    reader = csv.DictReader(file, delimiter=delimiter)
     good: list[Mapping[str, object]] = []
     bad: list[BadRow] = []
     seen: set[str] = set()
-    for row in reader:
-        if len(good) >= ROWS_MAX:
-            raise UnreadableFile(f"more than {ROWS_MAX} rows; split the file")
-        try:
-            good.append(_row(row, seen))
-        except ValueError as error:
-            bad.append(BadRow(reader.line_num, str(error)))
+    try:
+        _require_columns(reader.fieldnames or ())
+        for row in reader:
+            if len(good) >= ROWS_MAX:
+                raise UnreadableFile(f"more than {ROWS_MAX} rows; split the file")
+            try:
+                good.append(_row(row, seen))
+            except ValueError as error:
+                bad.append(BadRow(reader.line_num, str(error)))
+    except csv.Error as error:
+        raise UnreadableFile(f"line {reader.reader.line_num + 1}: {error}") from None
     return good, bad
 
 
@@ -82,7 +84,7 @@ def _require_columns(names: Iterable[str]) -> None:
 def _row(row: Mapping[str | None, object], seen: set[str]) -> dict[str, object]:
     if None in row:
         raise ValueError("has more cells than the first line has columns")
-    text = {str(k).strip(): str(v).strip() for k, v in row.items() if v is not None}
+    text = {str(k).strip(): str(v or "").strip() for k, v in row.items()}
     if any("\x00" in value for value in text.values()):
         raise ValueError("holds a NUL character")
     key = text.get("id") or text.get("number") or ""

@@ -3,6 +3,7 @@
 Text that came from Stripe or from a payer is hostile: control characters are made visible before anything is printed.
 """
 
+import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -29,7 +30,12 @@ def say(line: str = "") -> None:
 def say_json(value: Any) -> None:
     """Print a value as JSON; times in ISO 8601, bytes as text."""
     text = msgspec.json.encode(value, enc_hook=_encodable, order="sorted").decode()
-    sys.stdout.write(text + "\n")
+    sys.stdout.write("".join(map(_escaped, text)) + "\n")
+
+
+def _escaped(each: str) -> str:
+    """A character as JSON may write it; one that steers a terminal can stand only inside a string."""
+    return each if each.isprintable() else json.dumps(each)[1:-1]
 
 
 def _encodable(value: Any) -> Any:

@@ -1,6 +1,7 @@
 """What do tests of the commands begin with?"""
 
 import logging
+import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,9 @@ from reconciler.db.session import Database
 from reconciler.inbox import Inbox
 from reconciler.stripe_api.envelope import read_event
 from tests.cli.program import MODE, Answer, Commands, Program
+
+# What the developer's shell holds must not decide a test, and the program refuses variables that it doesn't know.
+OURS = ("RECONCILER_", "STRIPE_", "VAPID_", "PUSH_", "DATABASE_URL", "CREDENTIALS_DIRECTORY")
 
 
 @pytest.fixture
@@ -45,6 +49,9 @@ def commands(
 ) -> Commands:
     """Give the commands on a migrated, empty database, in a terminal of 80 columns."""
     monkeypatch.chdir(program.folder)
+    for name in os.environ:
+        if name.startswith(OURS):
+            monkeypatch.delenv(name)
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("RECONCILER_DATABASE__SCHEMA", schema)
     monkeypatch.setenv("COLUMNS", "80")

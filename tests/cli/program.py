@@ -61,11 +61,12 @@ class Commands:
 
     def run(self, *arguments: str, **environ: str) -> Answer:
         """Run one command to its end, as `python -m reconciler` would."""
-        with self.patch.context() as patch, pytest.raises(SystemExit) as left:
+        with self.patch.context() as patch:
             patch.setattr(sys, "argv", ["reconciler", *arguments])
             for name, value in environ.items():
                 patch.setenv(name, value)
-            main()
+            with pytest.raises(SystemExit) as left:
+                main()
         code = left.value.code
         assert isinstance(code, int)
         return Answer(code, *self.capture.readouterr())

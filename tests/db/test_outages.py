@@ -3,9 +3,11 @@
 # ruff: noqa: PT012 - a transaction that is to fail is a block of several statements
 
 from collections.abc import Iterator
+from contextlib import suppress
 
 import pytest
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from reconciler.db.session import (
     Database,
@@ -22,14 +24,11 @@ on_postgresql = pytest.mark.parametrize("dialect", ["postgresql"], indirect=True
 
 
 @on_sqlite
-@pytest.mark.parametrize("in_savepoint", [False, True])
-def test_it_survives_a_full_disk(bank: Database, in_savepoint: bool) -> None:
+def test_it_survives_a_full_disk(bank: Database) -> None:
     """A full disk loses the transaction and nothing else; with room again, the next one works."""
     with pytest.raises(StorageUnavailable, match="full"), bank.writing() as tx:
-        pages = tx.exec_driver_sql("PRAGMA page_count").scalar()
-        tx.exec_driver_sql(f"PRAGMA max_page_count={pages}")
         open_account(tx, "gone")
-        fill_up(tx, in_savepoint=in_savepoint)
+        fill_up(tx)
 
     with bank.writing() as tx:
         open_account(tx, "next")
@@ -37,13 +36,36 @@ def test_it_survives_a_full_disk(bank: Database, in_savepoint: bool) -> None:
     assert check(bank) == "ok"
 
 
-def fill_up(tx: Connection, *, in_savepoint: bool) -> None:
+@on_sqlite
+def test_it_writes_nothing_more_after_a_full_disk(bank: Database) -> None:
+    """SQLite rolls everything back by itself; whoever writes on regardless leaves no row behind."""
+    with pytest.raises(StorageUnavailable), bank.writing() as tx:
+        open_account(tx, "gone")
+        with pytest.raises(StorageUnavailable), savepoint(tx):
+            fill_up(tx)
+        with suppress(SQLAlchemyError):
+            open_account(tx, "alone")
+
+    assert names(bank) == ["till"]
+
+
+def fill_up(tx: Connection) -> None:
     """Write more than fits."""
-    if in_savepoint:
-        with savepoint(tx):
-            open_account(tx, "x" * 100_000)
-    else:
-        open_account(tx, "x" * 100_000)
+    pages = tx.exec_driver_sql("PRAGMA page_count").scalar()
+    tx.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+    open_account(tx, "x" * 100_000)
+
+
+@on_sqlite
+def test_it_survives_a_connection_that_is_closed_under_it(bank: Database) -> None:
+    """A dead connection is no fault of the statement that meets it."""
+    with pytest.raises(StorageUnavailable), bank.writing() as tx:
+        driver = tx.connection.dbapi_connection
+        assert driver is not None
+        driver.close()
+        open_account(tx, "gone")
+
+    assert names(bank) == ["till"]
 
 
 def check(database: Database) -> str:

@@ -53,6 +53,28 @@ def test_it_finds_moments_by_comparison(bank: Database) -> None:
     assert (at_or_after, before) == (["at"], [])
 
 
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_it_returns_utc_whatever_the_server_speaks(bank: Database) -> None:
+    """A session in another zone changes how the server writes a moment, and not what we return."""
+    with bank.writing() as tx:
+        tx.exec_driver_sql("SET LOCAL timezone = 'Europe/Berlin'")
+        tx.execute(insert(accounts).values(name="at", at=MOMENTS[2]))
+        stored = tx.scalar(select(accounts.c.at).where(accounts.c.name == "at"))
+
+    assert stored == MOMENTS[2]
+    assert stored.tzinfo is UTC
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+def test_it_writes_moments_as_others_expect_them(bank: Database) -> None:
+    """Programs that read the SQLite file find ISO 8601 of a fixed length."""
+    with bank.writing() as tx:
+        tx.execute(insert(accounts).values(name="at", at=MOMENTS[2]))
+        text = tx.exec_driver_sql("SELECT at FROM scratch_accounts WHERE name = 'at'").scalar()
+
+    assert text == "2026-03-01T12:00:00.000000+00:00"
+
+
 def test_it_refuses_a_moment_without_a_zone(bank: Database) -> None:
     """Nobody can say which moment a naive datetime means."""
     naive = datetime(2026, 3, 1)  # noqa: DTZ001 - it is what the test is about

@@ -1,6 +1,7 @@
 """Whether a body is read as an event only if it is one, and whether nothing else than a refusal comes of the rest."""
 
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given

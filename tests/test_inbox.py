@@ -1,0 +1,109 @@
+"""Does the inbox keep every event, and do failures stay alone and come to an end?"""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+
+from sqlalchemy import select
+
+from reconciler.core.observation import Source
+from reconciler.db import queries, tables
+from reconciler.db.session import Database
+from reconciler.inbox import Inbox
+from reconciler.stripe_api.envelope import StripeEvent, read_event
+from tests.journeys.stories import event, intent
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+def _told(id_: str, payment_id: str) -> StripeEvent:
+    about = intent(payment_id, "succeeded", 1000)
+    return read_event(json.dumps(event(id_, "payment_intent.succeeded", about)).encode())
+
+
+def _states(database: Database) -> dict[str, str]:
+    with database.reading() as tx:
+        return {row["id"]: row["state"] for row in queries.events(tx)}
+
+
+@contextmanager
+def _refusing(database: Database, payment_id: str) -> Iterator[None]:
+    """Let the database itself refuse one payment, as a constraint of somebody's would."""
+    if database.dialect_name == "sqlite":
+        make = (
+            f"CREATE TRIGGER refuse BEFORE INSERT ON payments WHEN NEW.id = '{payment_id}'"
+            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+        drop = "DROP TRIGGER refuse"
+    else:
+        table = f"{database.schema}.payments"
+        make = f"ALTER TABLE {table} ADD CONSTRAINT refuse CHECK (id <> '{payment_id}')"
+        drop = f"ALTER TABLE {table} DROP CONSTRAINT refuse"
+    with database.migrating() as tx:
+        tx.exec_driver_sql(make)
+    try:
+        yield
+    finally:
+        with database.migrating() as tx:
+            tx.exec_driver_sql(drop)
+
+
+def test_it_lets_one_bad_event_fail_alone(database: Database) -> None:
+    """An event that the database refuses is kept as failed with its error; its neighbours are applied."""
+    inbox = Inbox(db=database)
+    told = [_told(f"evt_{n}", f"pi_{n}") for n in range(5)]
+
+    with _refusing(database, "pi_2"):
+        inbox.accept(told, source=Source.POLL, now=NOW)
+
+    states = _states(database)
+    with database.reading() as tx:
+        error = (queries.event(tx, "evt_2") or {})["error"]
+        payments = set(tx.scalars(select(tables.payments.c.id)))
+    assert states == {f"evt_{n}": "failed" if n == 2 else "applied" for n in range(5)}
+    assert payments == {"pi_0", "pi_1", "pi_3", "pi_4"}
+    assert "StatementFailed" in error
+
+
+def test_it_gives_up_after_ten_attempts_and_calls_a_person(database: Database) -> None:
+    """The tenth failure makes the event dead and opens one exception; a retry that works closes it."""
+    inbox = Inbox(db=database)
+    with _refusing(database, "pi_1"):
+        inbox.accept([_told("evt_1", "pi_1")], source=Source.WEBHOOK, now=NOW)
+        for attempt in range(9):
+            inbox.retry(["evt_1"], now=NOW + timedelta(hours=attempt))
+        dead = _states(database)
+        with database.reading() as tx:
+            asked = [e["kind"] for e in queries.open_exceptions(tx, now=NOW + timedelta(days=1))]
+
+    inbox.retry(["evt_1"], now=NOW + timedelta(days=1))
+
+    with database.reading() as tx:
+        left = queries.open_exceptions(tx, now=NOW + timedelta(days=2))
+    assert dead == {"evt_1": "dead"}
+    assert asked == ["event_dead"]
+    assert _states(database) == {"evt_1": "applied"}
+    assert "event_dead" not in {each["kind"] for each in left}
+
+
+def test_it_tries_a_failed_event_again_when_stripe_repeats_it(database: Database) -> None:
+    """A redelivery of an event that failed applies it; a redelivery of an applied one changes nothing."""
+    inbox = Inbox(db=database)
+    told = _told("evt_1", "pi_1")
+    with _refusing(database, "pi_1"):
+        inbox.accept([told], source=Source.WEBHOOK, now=NOW)
+
+    inbox.accept([told, told], source=Source.WEBHOOK, now=NOW + timedelta(minutes=5))
+
+    assert _states(database) == {"evt_1": "applied"}
+
+
+def test_it_keeps_the_exact_bytes(database: Database) -> None:
+    """The body in the database is byte for byte what was signed."""
+    body = json.dumps(event("evt_1", "some.type", {"id": "x"}), indent=3).encode()
+
+    Inbox(db=database).accept([read_event(body)], source=Source.WEBHOOK, now=NOW)
+
+    with database.reading() as tx:
+        assert (queries.event(tx, "evt_1") or {})["body"] == body
