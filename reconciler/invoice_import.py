@@ -64,7 +64,7 @@ def read(file: TextIO) -> tuple[list[Mapping[str, object]], list[BadRow]]:
             except ValueError as error:
                 bad.append(BadRow(reader.line_num, str(error)))
     except csv.Error as error:
-        raise UnreadableFile(f"line {reader.reader.line_num + 1}: {error}") from None
+        raise UnreadableFile(f"line {reader.line_num}: {error}") from None
     return good, bad
 
 

@@ -20,7 +20,6 @@ from reconciler.core.lattice import (
     earliest_by_key,
     falls,
     grows,
-    merge,
     merged,
     merged_by_key,
     register,
@@ -178,8 +177,6 @@ class TransactionFacts:
 
 
 Facts: TypeAlias = PaymentFacts | RefundFacts | DisputeFacts | SessionFacts | TransactionFacts
-
-__all__ = ["Facts", "lift", "merge"]
 
 
 def lift(observation: Observation) -> Facts:

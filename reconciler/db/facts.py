@@ -40,7 +40,8 @@ T = TypeVar("T")
 
 def encode(record: Any) -> str:
     """Canonical JSON of facts or of a projection: equal records give equal text."""
-    return msgspec.json.encode(record, order="deterministic").decode()
+    plain = msgspec.to_builtins(record, str_keys=True, order="deterministic")
+    return msgspec.json.encode(plain).decode()
 
 
 def decode(text: str, kind: type[T]) -> T:

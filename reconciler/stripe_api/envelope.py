@@ -1,35 +1,63 @@
-"""Is this body one event of Stripe's, and what does its envelope say?
+"""Is this body an event of Stripe's, well formed, and what stands on its envelope?
 
-Everything that is not exactly that is refused before any database work: Stripe would not have sent it. Events:
-https://docs.stripe.com/api/events/object . Thin events: https://docs.stripe.com/event-destinations .
+Two kinds arrive at one endpoint: the snapshot event of API v1, which carries the object as it was
+(https://docs.stripe.com/api/events/object), and the thin event of API v2, which only names it
+(https://docs.stripe.com/event-destinations). What is let through here can be stored and compared anywhere: no integer
+beyond 2**53, no NUL, no lone surrogate, no depth that could exhaust a stack.
 """
 
-from dataclasses import dataclass, field
-from datetime import datetime
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 import msgspec
 
-from reconciler.core.observation import ms
-
-DEPTH_MAX: Final = 64
 INTEGER_MAX: Final = 2**53
-ID_LENGTH_MAX: Final = 255
-# Year 2100: a later time is a mistake, and far later ones have no datetime.
-_CREATED_MAX_S: Final = 4_102_444_800
+DEPTH_MAX: Final = 64
+NAME_MAX_CHARS: Final = 255
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_CREATED_MAX_S: Final = 253_402_300_799  # The last second of the year 9999, and of datetime.
+_UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
+
+_SENTENCES: Final = MappingProxyType(
+    {
+        "empty": "The body is empty.",
+        "not_utf8": "The body is not UTF-8.",
+        "not_json": "The body is not JSON.",
+        "too_deep": f"The body is nested deeper than {DEPTH_MAX} levels.",
+        "number_out_of_range": "The body holds a number that is too big.",
+        "nul_in_text": "The body holds text with a NUL character.",
+        "not_an_event": "The body is neither a snapshot event nor a thin event.",
+        "bad_id": "The event's id is missing or has a wrong form.",
+        "bad_type": "The event's type is missing or has a wrong form.",
+        "bad_api_version": "The event's api_version has a wrong form.",
+        "bad_created": "The event's time of creation is missing or has a wrong form.",
+        "bad_livemode": "The event's livemode is missing or not a boolean.",
+        "bad_account": "The event's account has a wrong form.",
+        "bad_object": "The event carries no object.",
+        "bad_related_object": "The event's related object has a wrong form.",
+    }
+)
 
 
-class MalformedBody(ValueError):  # noqa: N818 - it names what the body is
-    """The body is no event; `reason` is a word for the log, and never repeats what the body held."""
+class MalformedBody(ValueError):  # noqa: N818 - it names what the body is, not our mistake
+    """The body is no event that we could store. `reason` is a word for logs and counts; nothing of the body is told."""
 
     def __init__(self, reason: str) -> None:
-        super().__init__(f"not an event of Stripe's: {reason}")
+        super().__init__(_SENTENCES[reason])
         self.reason = reason
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripeEvent:
-    """One event with the bytes that were signed. `related` is (kind, id) of the object of a thin event."""
+    """An event as it came; `body` holds the very bytes.
+
+    `account` is set by Connect (`account` of a snapshot, `context` of a thin event). `object` is `data.object`, empty for
+    a thin event, which has `related` instead: Stripe's word for the kind, and the id; None where it names no object.
+    """
 
     id: str
     type: str
@@ -37,119 +65,169 @@ class StripeEvent:
     created_ms: int
     livemode: bool
     account: str | None
-    object: dict[str, Any] = field(default_factory=dict)
+    object: dict[str, Any]
     body: bytes
     thin: bool = False
     related: tuple[str, str] | None = None
 
 
 def read_event(body: bytes) -> StripeEvent:
-    """Read a snapshot event or a thin one. Raises MalformedBody for everything else."""
-    tree = _decode(body)
-    if not isinstance(tree, dict):
-        raise MalformedBody("not_an_object")
-    _require_plain(tree, DEPTH_MAX)
-    match tree.get("object"):
-        case "event":
-            return _snapshot(tree, body)
-        case "v2.core.event":
-            return _thin(tree, body)
-        case _:
-            raise MalformedBody("not_an_event")
+    """Return the event that a request body holds, or raise MalformedBody.
+
+    Of a repeated key the last value counts: telling it apart would triple the cost of decoding, and who could repeat a
+    key would need the signing secret.
+    """
+    root = _decoded(body)
+    kind = root.get("object") if isinstance(root, dict) else None
+    if kind == "event":
+        return _snapshot(root, body)
+    if kind == "v2.core.event":
+        return _thin(root, body)
+    raise MalformedBody("not_an_event")
+
+
+def is_name(value: object) -> bool:
+    """Return whether a value can be an id or a word of Stripe's: 1 to 255 printable ASCII characters."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= NAME_MAX_CHARS
+        and value.isascii()
+        and value.isprintable()
+    )
+
+
+def created_ms(value: object) -> int | None:
+    """Return Stripe's whole seconds since the epoch as milliseconds; None for what can't be a time."""
+    return value * 1000 if type(value) is int and 0 <= value <= _CREATED_MAX_S else None
 
 
 def sanitise(text: str) -> str:
-    """Text that every database takes: NUL and lone surrogates become U+FFFD."""
-    return "".join("\ufffd" if c == "\x00" or "\ud800" <= c <= "\udfff" else c for c in text)
+    """Return text that every database can store: U+FFFD stands for each NUL and each lone surrogate."""
+    return _UNSTORABLE.sub("\ufffd", text)
 
 
-def _decode(body: bytes) -> Any:
+def _decoded(body: bytes) -> Any:
+    if not body:
+        raise MalformedBody("empty")
     try:
-        return msgspec.json.decode(body)
-    except (msgspec.MsgspecError, RecursionError, UnicodeDecodeError, ValueError):
+        root = msgspec.json.decode(body)
+    except msgspec.ValidationError:
+        raise MalformedBody("number_out_of_range") from None
+    except msgspec.DecodeError:
         raise MalformedBody("not_json") from None
+    except UnicodeDecodeError:
+        raise MalformedBody("not_utf8") from None
+    except RecursionError:
+        raise MalformedBody("too_deep") from None
+    _check(root)
+    return root
 
 
-def _require_plain(value: Any, depth: int) -> None:
-    """Refuse nesting, numbers and text that no event of Stripe's holds and some database chokes on."""
-    if depth <= 0:
-        raise MalformedBody("too_deep")
-    if isinstance(value, str):
-        if "\x00" in value:
-            raise MalformedBody("nul_in_text")
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            _require_plain(key, depth - 1)
-            _require_plain(inner, depth - 1)
-    elif isinstance(value, list):
-        for inner in value:
-            _require_plain(inner, depth - 1)
-    elif isinstance(value, int) and not -INTEGER_MAX <= value <= INTEGER_MAX:
-        raise MalformedBody("integer_out_of_range")
+def _check(root: object) -> None:
+    """Look at every value once, level by level, so that depth costs no stack."""
+    level = [root]
+    for _ in range(DEPTH_MAX + 1):
+        level = _checked(level)
+        if not level:
+            return
+    raise MalformedBody("too_deep")
 
 
-def _snapshot(tree: dict[str, Any], body: bytes) -> StripeEvent:
-    data = tree.get("data")
-    about = data.get("object") if isinstance(data, dict) else None
-    created = tree.get("created")
-    if not isinstance(about, dict):
-        raise MalformedBody("no_data_object")
-    if type(created) is not int or not 0 < created < _CREATED_MAX_S:
+def _checked(values: list[Any]) -> list[Any]:
+    """Check the values of one level and return those of the next, keys included."""
+    below: list[Any] = []
+    for value in values:
+        kind = type(value)
+        if kind is str:
+            if "\x00" in value:
+                raise MalformedBody("nul_in_text")
+        elif kind is int:
+            if not -INTEGER_MAX <= value <= INTEGER_MAX:
+                raise MalformedBody("number_out_of_range")
+        elif kind is dict:
+            below += value
+            below += value.values()
+        elif kind is list:
+            below += value
+    return below
+
+
+def _snapshot(root: dict[str, Any], body: bytes) -> StripeEvent:
+    data = root.get("data")
+    obj = data.get("object") if isinstance(data, dict) else None
+    if not isinstance(obj, dict):
+        raise MalformedBody("bad_object")
+    at_ms = created_ms(root.get("created"))
+    if at_ms is None:
         raise MalformedBody("bad_created")
     return StripeEvent(
-        id=_word(tree, "id"),
-        type=_word(tree, "type"),
-        api_version=_optional(tree, "api_version"),
-        created_ms=created * 1000,
-        livemode=_livemode(tree),
-        account=_optional(tree, "account"),
-        object=about,
+        id=_name(root, "id"),
+        type=_name(root, "type"),
+        api_version=_name_if_any(root, "api_version"),
+        created_ms=at_ms,
+        livemode=_livemode(root),
+        account=_name_if_any(root, "account"),
+        object=obj,
         body=body,
     )
 
 
-def _thin(tree: dict[str, Any], body: bytes) -> StripeEvent:
-    related = tree.get("related_object")
+def _thin(root: dict[str, Any], body: bytes) -> StripeEvent:
     return StripeEvent(
-        id=_word(tree, "id"),
-        type=_word(tree, "type"),
+        id=_name(root, "id"),
+        type=_name(root, "type"),
         api_version=None,
-        created_ms=_moment_ms(tree.get("created")),
-        livemode=_livemode(tree),
-        account=_optional(tree, "context"),
+        created_ms=_iso_ms(root.get("created")),
+        livemode=_livemode(root),
+        account=_name_if_any(root, "context", "bad_account"),
+        object={},
         body=body,
         thin=True,
-        related=(_word(related, "type"), _word(related, "id"))
-        if isinstance(related, dict)
-        else None,
+        related=_related(root.get("related_object")),
     )
 
 
-def _word(tree: dict[str, Any], name: str) -> str:
-    value = tree.get(name)
-    if not isinstance(value, str) or not 0 < len(value) <= ID_LENGTH_MAX:
-        raise MalformedBody(f"bad_{name}")
-    if not value.isascii() or not value.isprintable() or " " in value:
-        raise MalformedBody(f"bad_{name}")
-    return value
+def _name(root: dict[str, Any], key: str) -> str:
+    value = root.get(key)
+    if not is_name(value):
+        raise MalformedBody(f"bad_{key}")
+    return str(value)
 
 
-def _optional(tree: dict[str, Any], name: str) -> str | None:
-    return _word(tree, name) if tree.get(name) is not None else None
+def _name_if_any(root: dict[str, Any], key: str, reason: str = "") -> str | None:
+    value = root.get(key)
+    if value is None:
+        return None
+    if not is_name(value):
+        raise MalformedBody(reason or f"bad_{key}")
+    return str(value)
 
 
-def _livemode(tree: dict[str, Any]) -> bool:
-    value = tree.get("livemode")
+def _livemode(root: dict[str, Any]) -> bool:
+    value = root.get("livemode")
     if not isinstance(value, bool):
         raise MalformedBody("bad_livemode")
     return value
 
 
-def _moment_ms(value: Any) -> int:
+def _iso_ms(value: object) -> int:
     try:
-        moment = datetime.fromisoformat(value)
-    except (TypeError, ValueError):
-        raise MalformedBody("bad_created") from None
-    if moment.tzinfo is None or not 0 < moment.timestamp() < _CREATED_MAX_S:
+        at = datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        at = None
+    if at is None or at.tzinfo is None or at < _EPOCH:
         raise MalformedBody("bad_created")
-    return ms(moment)
+    return (at - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _related(value: object) -> tuple[str, str] | None:
+    """Return the kind and id of a related object; singletons have no id, account-wide events no related object."""
+    if value is None:
+        return None
+    if not isinstance(value, dict) or not is_name(value.get("type")):
+        raise MalformedBody("bad_related_object")
+    if value.get("id") is None:
+        return None
+    if not is_name(value["id"]):
+        raise MalformedBody("bad_related_object")
+    return value["type"], value["id"]

@@ -32,6 +32,11 @@ TAMPERED: list[tuple[UpdateBase, str, str]] = [
     (
         update(tables.settlements).values(net=1),
         "invoice inv_1",
+        "its net 1 is not what its sums give",
+    ),
+    (
+        update(tables.settlements).values(received=1, net=1),
+        "invoice inv_1",
         "should be paid, 1250 net",
     ),
     (
@@ -127,5 +132,5 @@ def test_it_tells_programs_too(paid: Commands, database: Database) -> None:
     assert json.loads(answer.out) == {
         "payments": 1,
         "invoices": 1,
-        "problems": [{"subject": "invoice inv_1", "what": "should be paid, 1250 net"}],
+        "problems": [{"subject": "invoice inv_1", "what": "its net 1 is not what its sums give"}],
     }

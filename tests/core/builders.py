@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from functools import reduce
 from typing import Any, TypeVar
 
-from reconciler.core.facts import PaidAt, PaymentFacts, lift, merge
+from reconciler.core.facts import PaidAt, PaymentFacts, lift
 from reconciler.core.invoice import Invoice, Settlement, Share, settle
+from reconciler.core.lattice import merge
 from reconciler.core.observation import (
     ChargeSeen,
     DisputeSeen,

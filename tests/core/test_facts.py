@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.facts import Facts, PaidAt, SessionTotal, lift, merge
+from reconciler.core.facts import Facts, PaidAt, SessionTotal, lift
+from reconciler.core.lattice import merge
 from reconciler.core.observation import Failure, Observation, Reference, ReferenceKind, Span
 from reconciler.core.payment import Book, received_minor, summarise
 from tests.core import builders as b
