@@ -69,7 +69,8 @@ def apply_payment_state(
     decision = decide(change, ledger, policy.rules, ms(now))
     facts.store_around(tx, known, after)
     payment_rows.store(tx, decision.payments, source=source, now=now)
-    payment_rows.store_waivers(tx, sessions)
+    new = {id_: each for id_, each in sessions.items() if known.sessions.get(id_) != each}
+    payment_rows.store_waivers(tx, new)
     outcomes.store(
         tx,
         policy.invoices,

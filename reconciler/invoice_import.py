@@ -64,7 +64,7 @@ def read(file: TextIO) -> tuple[list[Mapping[str, object]], list[BadRow]]:
             except ValueError as error:
                 bad.append(BadRow(reader.line_num, str(error)))
     except csv.Error as error:
-        raise UnreadableFile(f"line {reader.line_num}: {error}") from None
+        raise UnreadableFile(f"line {reader.reader.line_num}: {error}") from None
     return good, bad
 
 
@@ -101,7 +101,7 @@ def _row(row: Mapping[str | None, object], seen: set[str]) -> dict[str, object]:
         raise ValueError(f"status {status!r} is none of {', '.join(sorted(WORDS))}")
     return {
         "id": key,
-        **{name: text.get(name) or None for name in TEXTS},
+        **{name: text[name] or None for name in TEXTS if name in text},
         "currency": currency,
         "amount_due": _amount(text, currency),
         "status": status,

@@ -47,8 +47,27 @@ class Refused(Exception):  # noqa: N818 - a plain answer to the person, not a mi
 def settings_of(config: Path | None) -> Settings:
     """Load the settings and start the log."""
     settings = load(config)
+    _require_embedded_invoices(settings)
     logs.configure(settings.log.format, settings.log.level)
     return settings
+
+
+def _require_embedded_invoices(settings: Settings) -> None:
+    """Refuse what this version would have to ignore: money must never go to another table than the one named."""
+    invoices = settings.invoices
+    named = {
+        "table": bool(invoices.table),
+        "columns": bool(invoices.columns),
+        "amounts": invoices.amounts != "minor",
+    }
+    wrong = [key for key, is_set in named.items() if is_set]
+    if wrong:
+        raise SettingsError(
+            [
+                f"[invoices] {key}: the app's own table can't be mapped yet; leave it out"
+                for key in wrong
+            ]
+        )
 
 
 def connect(settings: Settings, *, create: bool = False) -> Database:

@@ -62,7 +62,7 @@ def decide(change: Change, ledger: Ledger, rules: Rules, now_ms: int) -> Decisio
     return Decision(
         payments=tuple(each for each in payments if each.is_changed or each.is_moved),
         invoices=tuple(each for each in invoices if each.is_changed),
-        waivers=waivers,
+        waivers={id_: found for id_, found in waivers.items() if found != _waived(id_, ledger)},
         transitions=tuple(transitions(change.before, payments, invoices, ledger)),
         notices=milestones.fresh(
             tuple(_notices(change, payments, invoices, ledger)), rules, now_ms
@@ -108,6 +108,11 @@ def _waivers(change: Change, ledger: Ledger) -> dict[str, frozenset[str]]:
     return waivers
 
 
+def _waived(session_id: str, ledger: Ledger) -> frozenset[str]:
+    """The invoices that a Session was known to waive before."""
+    return frozenset(id_ for id_, holders in ledger.waivers.items() if session_id in holders)
+
+
 def _touched(
     change: Change,
     payments: Iterable[PaymentChange],
@@ -121,8 +126,8 @@ def _touched(
         touched |= {allocation.invoice_id for allocation in ledger.allocations.get(id_, ())}
         touched |= {invoice for invoice, holders in ledger.claims.items() if id_ in holders}
         touched |= each.match.claimed
-    for found in waivers.values():
-        touched |= found
+    for session_id, found in waivers.items():
+        touched |= found | _waived(session_id, ledger)
     return frozenset(touched & ledger.invoices.keys())
 
 
@@ -141,7 +146,8 @@ def _invoices(
         claims = Claims(
             in_conflict=bool(ledger.claims.get(id_, frozenset()) - ids)
             or any(id_ in each.match.claimed for each in payments),
-            waived=bool(ledger.waivers.get(id_)) or any(id_ in found for found in waivers.values()),
+            waived=bool(ledger.waivers.get(id_, frozenset()) - waivers.keys())
+            or any(id_ in found for found in waivers.values()),
         )
         own = by_invoice.get(id_, ())
         is_named = own or claims.in_conflict or claims.waived or invoice.names_stripe

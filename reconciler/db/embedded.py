@@ -17,12 +17,12 @@ def upsert_invoices(tx: Tx, rows: Sequence[Mapping[str, object]], now: datetime)
     ids: list[str] = []
     for start in range(0, len(rows), _CHUNK):
         part = rows[start : start + _CHUNK]
-        known = _ids_by_number(tx, [str(each["number"]) for each in part if each["number"]])
+        known = _ids_by_number(tx, [str(each["number"]) for each in part if each.get("number")])
         whole = [
             {
                 **each,
                 "id": known.get(str(each["number"]), each["id"])
-                if each["id"] == each["number"]
+                if each["id"] == each.get("number")
                 else each["id"],
                 "created_at": now,
                 "updated_at": now,

@@ -53,12 +53,15 @@ class Keys:
     """Which objects a batch of evidence speaks of, and what they name."""
 
     def __init__(self, observations: Iterable[Observation], payment_ids: Iterable[str]) -> None:
-        self.payments = set(payment_ids)
+        self.payments: set[str] = set()
         self.charges: set[str] = set()
         self.refunds: set[str] = set()
         self.disputes: set[str] = set()
         self.sessions: set[str] = set()
         self.transactions: set[str] = set()
+        for id_ in payment_ids:
+            # A Session that asked for no money names an invoice as a payment does, and is none.
+            (self.sessions if id_.startswith("cs_") else self.payments).add(id_)
         for each in observations:
             self._add(each.projection)
 
