@@ -47,6 +47,8 @@ def configure(fmt: Format, level: str, stream: TextIO | None = None) -> None:
     logging.basicConfig(
         handlers=[lines], level=logging.getLevelNamesMapping()[level.upper()], force=True
     )
+    # Alembic tells of its plumbing at every upgrade; what was done, `init` says itself.
+    logging.getLogger("alembic").setLevel(logging.WARNING)
     structlog.configure(
         processors=[ProcessorFormatter.wrap_for_formatter],
         wrapper_class=BoundLogger,

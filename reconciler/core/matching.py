@@ -165,7 +165,7 @@ def shares(payment: Summary, allocations: Sequence[Allocation]) -> dict[str, Sha
     """Cut a payment along its allocations: refunds and disputes reduce them in proportion, by the largest remainder."""
     ordered = sorted(allocations, key=lambda each: each.invoice_id)
     parts = [each.amount_minor for each in ordered]
-    rest_minor = payment.received_minor - sum(parts)
+    rest_minor = max(0, payment.received_minor - sum(parts))
     weights = [*parts, rest_minor]
     if len(ordered) == 1 and rest_minor == 0:
         weights = [1, 0]
