@@ -88,11 +88,12 @@ def apply_payment_state(
 
 
 def _naming(tx: Tx, policy: Policy, invoices_seen: Sequence[str]) -> frozenset[str]:
-    """The payments and Sessions that name one of the invoices that were seen."""
+    """The payments and Sessions that name one of the invoices that were seen, or did before."""
     if not invoices_seen:
         return frozenset()
     found = ledgers.invoices_of(tx, policy.invoices, invoices_seen)
-    return payment_rows.naming(tx, invoice_rows.names_of(found.values()))
+    now_named = payment_rows.naming(tx, invoice_rows.names_of(found.values()))
+    return now_named | ledgers.holders_of(tx, invoices_seen)
 
 
 def _merge(

@@ -64,11 +64,11 @@ class Inbox:
         """
         for start in range(0, len(events), BATCH_MAX):
             batch = {each.id: each for each in events[start : start + BATCH_MAX]}
-            items = [self._read(event) for event in batch.values() if self._is_ours(event)]
+            ours = [event for event in batch.values() if self._is_ours(event)]
             strangers = [event for event in batch.values() if not self._is_ours(event)]
             try:
                 with self.db.writing() as tx:
-                    self._store(tx, items, strangers, source=source, now=now)
+                    self._store(tx, ours, strangers, source=source, now=now)
             except StatementFailed as refused:
                 # Not one event's fault: every one of those was given its own savepoint.
                 raise StorageUnavailable(str(refused)) from None
@@ -129,29 +129,30 @@ class Inbox:
     def _store(
         self,
         tx: Tx,
-        items: Sequence[_Item],
+        ours: Sequence[StripeEvent],
         strangers: Sequence[StripeEvent],
         *,
         source: Source,
         now: datetime,
     ) -> None:
-        known = rows.known(tx, [each.event.id for each in items])
+        known = rows.known(tx, [each.id for each in ours])
         rows.store(
             tx,
             [
-                *(_row(each.event, EventState.FAILED) for each in items),
+                *(_row(each, EventState.FAILED) for each in ours),
                 *(_row(each, EventState.QUARANTINED) for each in strangers),
             ],
             source=source,
             now=now,
         )
         _count_strangers(tx, strangers, now)
-        # The duplicate check only saves work: applying an event again would change nothing.
-        fresh = [
-            each
-            for each in items
-            if known.get(each.event.id, (EventState.FAILED, 0))[0] not in rows.SETTLED
-        ]
+        # The duplicate check only saves work: applying an event again would change nothing. One that is dead
+        # waits for a person, however often it is sent.
+        fresh = []
+        for event in ours:
+            state, attempts = known.get(event.id, (EventState.FAILED, 0))
+            if state is EventState.FAILED:
+                fresh.append(self._read(event, attempts))
         self._apply(tx, fresh, source=source, now=now)
 
     def _apply(self, tx: Tx, items: Sequence[_Item], *, source: Source, now: datetime) -> None:
@@ -234,7 +235,8 @@ def _ring(tx: Tx, marks: Sequence[Mark], now: datetime) -> None:
             error = each.error or ""
             if rows.open_alert(tx, kind=kind, subject=each.id, fingerprint=error, now=now):
                 log.error("event.died", event_id=each.id, error=error)
-    alive = [each.id for each in marks if each.state in rows.SETTLED and each.attempts]
+    gone_wrong = {EventState.FAILED, EventState.DEAD}
+    alive = [each.id for each in marks if each.state not in gone_wrong and each.attempts]
     rows.close_alerts(tx, kind=kind, subjects=alive, now=now)
 
 

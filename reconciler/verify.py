@@ -146,6 +146,6 @@ def _rebuild(tx: Tx, known: Known) -> Iterator[Problem]:
     folded = absorb(Known(), (each for row in rows for each in evidence.unfold(row)))
     for name in ("payments", "refunds", "disputes", "sessions", "transactions"):
         stored, again = getattr(known, name), getattr(folded, name)
-        for id_ in sorted(stored):
-            if stored[id_] != again.get(id_, type(stored[id_])()):
+        for id_ in sorted(stored.keys() | again.keys()):
+            if stored.get(id_) != again.get(id_):
                 yield Problem(id_, "its facts differ from the observations")

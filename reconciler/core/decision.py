@@ -5,7 +5,7 @@ sums, allocations, the three columns of the app's invoices, audit rows, notices,
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.core import exceptions, milestones
 from reconciler.core.audit import InvoiceChange, PaymentChange, Transition, transitions
@@ -193,12 +193,15 @@ def _invoice(  # noqa: PLR0913 - one invoice with all that its settlement rests 
 
 
 def _taken_by_a_person(payments: Iterable[PaymentChange], ledger: Ledger) -> frozenset[str]:
-    return frozenset(
-        allocation.invoice_id
-        for each in payments
-        if each.match.rule is Rule.ASSIGNED
-        for allocation in ledger.allocations.get(each.book.id, ())
-    )
+    """The invoices from which a person's decision moved money away."""
+    taken = set()
+    for each in payments:
+        left = {share.invoice_id: share.amount_minor for share in each.match.allocations}
+        for earlier in ledger.allocations.get(each.book.id, ()):
+            is_less = left.get(earlier.invoice_id, -1) < earlier.amount_minor
+            if is_less and each.match.rule is Rule.ASSIGNED:
+                taken.add(earlier.invoice_id)
+    return frozenset(taken)
 
 
 def _shares(payments: Iterable[PaymentChange], ledger: Ledger) -> dict[str, tuple[Share, ...]]:
@@ -229,8 +232,10 @@ def _findings(
     for each in invoices:
         id_ = each.standing.settlement.invoice_id
         invoice = ledger.invoices[id_]
+        # Judged as it will stand, not as it stood: this very decision may change its word.
+        word = each.write.status if each.write is not None else invoice.status
         found += exceptions.of_invoice(
-            invoice,
+            replace(invoice, status=word),
             each.standing.settlement,
             by_invoice.get(id_, ()),
             payable=rules.payable,
@@ -281,8 +286,11 @@ def _notices(
         id_ = change_.book.id
         for allocation in change_.match.allocations[:1]:
             if allocation.invoice_id in covered:
+                earlier = {each.invoice_id for each in ledger.allocations.get(id_, ())}
+                is_new_here = allocation.invoice_id not in earlier
+                nothing = Book(id=id_)
                 yield from milestones.of_payment(
-                    change.before.get(id_, Book(id=id_)),
+                    nothing if is_new_here else change.before.get(id_, nothing),
                     change_.book,
                     change_.summary.status,
                     ledger.invoices[allocation.invoice_id],

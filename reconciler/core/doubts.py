@@ -59,7 +59,7 @@ def doubts(book: Book) -> frozenset[Doubt]:
         if unlisted_total(book, charge_id, charge):
             found.add(Doubt(FetchKind.CHARGE, charge_id, "refund_total_differs"))
     for refund_id, refund in book.refunds.items():
-        if refund.statuses - REFUND_RANK.keys():
+        if refund.statuses.keys() - REFUND_RANK.keys():
             found.add(Doubt(FetchKind.REFUND, refund_id, "unknown_word"))
     for dispute_id in book.disputes:
         found |= {

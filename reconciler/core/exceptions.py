@@ -121,7 +121,9 @@ def _of_facts(book: Book, payment: Summary) -> Iterator[Finding]:
     for refund_id, refund in sorted(book.refunds.items()):
         if len(refund.amounts) > 1 or len(refund.currencies) > 1 or len(refund.charges) > 1:
             wrong.append(f"{refund_id} changed")
-        wrong.extend(f"unknown word {w}" for w in sorted(refund.statuses - REFUND_RANK.keys()))
+        wrong.extend(
+            f"unknown word {w}" for w in sorted(refund.statuses.keys() - REFUND_RANK.keys())
+        )
     for dispute_id, dispute in sorted(book.disputes.items()):
         unknown_words = dispute.words.keys() - DISPUTE_RANK.keys()
         wrong.extend(f"unknown word {word} of {dispute_id}" for word in sorted(unknown_words))

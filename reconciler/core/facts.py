@@ -129,7 +129,8 @@ class RefundFacts:
     """The facts of one refund. Its word is the highest of `REFUND_RANK`; what should be one value and is two shows."""
 
     created_ms: int | None = falls()
-    statuses: frozenset[str] = grows()
+    # When each word was first true: a refund fails weeks after it was made, and that is when its owner is told.
+    statuses: Mapping[str, int] = earliest_by_key()
     amounts: frozenset[int] = grows()
     currencies: frozenset[str] = grows()
     charges: frozenset[str] = grows()
@@ -192,7 +193,7 @@ def lift(observation: Observation) -> Facts:
         case RefundSeen():
             return RefundFacts(
                 created_ms=seen.created_ms,
-                statuses=frozenset({seen.status}),
+                statuses={seen.status: observation.span.lo_ms},
                 amounts=frozenset({seen.amount_minor}),
                 currencies=frozenset({seen.currency}),
                 charges=_known(seen.charge),

@@ -100,21 +100,23 @@ def resolve(reference: Reference, invoices: Iterable[Invoice]) -> frozenset[str]
 
 def _assigned(payment: Summary, assignment: Assignment) -> Match:
     left_minor = payment.received_minor
-    allocations = []
+    parts: dict[str, int] = {}
     for invoice_id, wanted_minor in assignment.shares:
         part_minor = left_minor if wanted_minor is None else min(wanted_minor, left_minor)
         left_minor -= part_minor
-        allocations.append(
-            Allocation(
-                payment_id=payment.id,
-                invoice_id=invoice_id,
-                amount_minor=part_minor,
-                rule=Rule.ASSIGNED,
-                decided_by=assignment.by,
-                reason=assignment.reason,
-            )
+        parts[invoice_id] = parts.get(invoice_id, 0) + part_minor
+    allocations = tuple(
+        Allocation(
+            payment_id=payment.id,
+            invoice_id=invoice_id,
+            amount_minor=part_minor,
+            rule=Rule.ASSIGNED,
+            decided_by=assignment.by,
+            reason=assignment.reason,
         )
-    return Match(payment_id=payment.id, rule=Rule.ASSIGNED, allocations=tuple(allocations))
+        for invoice_id, part_minor in parts.items()
+    )
+    return Match(payment_id=payment.id, rule=Rule.ASSIGNED, allocations=allocations)
 
 
 def _agreed(payment: Summary, kinds: frozenset[ReferenceKind], invoice: Invoice) -> Match:

@@ -78,7 +78,7 @@ def of_payment(
                 number=invoice.number,
                 amount_minor=max(refund.amounts, default=0),
                 currency=payment_currency(after),
-                at_ms=refund.created_ms or 0,
+                at_ms=refund.statuses[word],
             )
 
 

@@ -4,7 +4,7 @@ Observations are kept once an (object, projection); seeing the same again only w
 --rebuild` folds, so nothing that a fact rests on may be missing here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
@@ -107,7 +107,7 @@ def unfold(row: Row) -> tuple[Observation, Observation]:
 def settle_fetches(
     tx: Tx,
     seen: Iterable[Observation],
-    asked: Iterable[Doubt],
+    asked: Collection[Doubt],
     books: Mapping[str, Book],
     now: datetime,
 ) -> None:
@@ -127,6 +127,17 @@ def settle_fetches(
     rows = [_fetch(key, reason, now) for key, reason in sorted(new.items())]
     insert_new(tx, fetches, rows)
     insert_new(tx, fetches, again)
+    # A register that the read itself made contested was not there to be answered: it is asked for later.
+    contested = {
+        (doubt.kind.value, doubt.object_id)
+        for doubt in asked
+        if doubt.reason == CONTESTED and (doubt.kind.value, doubt.object_id) in answered
+    }
+    later = [
+        {**_fetch(key, CONTESTED, now), "attempts": 1, "due_at": now + _ASK_AGAIN}
+        for key in sorted(contested)
+    ]
+    insert_new(tx, fetches, later)
 
 
 def ask(tx: Tx, wanted: Iterable[tuple[str, str]], reason: str, now: datetime) -> None:

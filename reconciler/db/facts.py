@@ -95,8 +95,26 @@ class Keys:
 
 
 def load(tx: Tx, observations: Iterable[Observation], payment_ids: Iterable[str] = ()) -> Known:
-    """Read all that is known around the observed objects; at most eleven statements, whatever the batch."""
-    keys = Keys(observations, payment_ids)
+    """Read all that is known around the observed objects; a fixed number of statements, whatever the batch.
+
+    An object that is found by its charge may belong to a payment that nobody named. Its payment is then read too, because
+    a book with half of its facts would be decided as if the other half were not true.
+    """
+    seen, wanted = tuple(observations), set(payment_ids)
+    while True:
+        known = _load_once(tx, Keys(seen, wanted))
+        owners = {known.owner_of(id_) for id_ in _around(known)} - {None}
+        unread = {id_ for id_ in owners if id_ is not None} - known.payments.keys() - wanted
+        if not unread:
+            return known
+        wanted |= unread
+
+
+def _around(known: Known) -> list[str]:
+    return [*known.refunds, *known.disputes, *known.sessions, *known.transactions]
+
+
+def _load_once(tx: Tx, keys: Keys) -> Known:
     for table, ids in (
         (tables.refunds, keys.refunds),
         (tables.disputes, keys.disputes),
@@ -110,7 +128,8 @@ def load(tx: Tx, observations: Iterable[Observation], payment_ids: Iterable[str]
     keys.charges |= owners.keys()
     refunds = _load_around(tx, tables.refunds, RefundFacts, keys, keys.refunds)
     disputes = _load_around(tx, tables.disputes, DisputeFacts, keys, keys.disputes)
-    sources = {*keys.charges, *refunds, *disputes}
+    # The money of a refund or a dispute may have been told before the object itself.
+    sources = {*keys.charges, *keys.refunds, *keys.disputes, *refunds, *disputes}
     moved = tables.balance_transactions.c
     return Known(
         payments=payments,

@@ -35,7 +35,9 @@ def load(  # noqa: PLR0913 - the five things that a ledger is asked for
     holders = sorted(holders)
     earlier = _allocations(tx, (tables.allocations.c.payment_id, holders))
     claimed = _claims(tx, (tables.claims.c.holder_id, holders))
+    assignments = _assignments(tx, holders)
     ids = {*invoices_seen, *(a.invoice_id for each in earlier.values() for a in each), *claimed}
+    ids |= {invoice_id for each in assignments.values() for invoice_id, _ in each.shares}
     found = invoice_rows.find(tx, table, ids, references, for_update=for_update)
     around = _allocations(tx, (tables.allocations.c.invoice_id, found))
     siblings = around.keys() - set(holders)
@@ -51,7 +53,7 @@ def load(  # noqa: PLR0913 - the five things that a ledger is asked for
         waivers={id_: kinds[WAIVER] for id_, kinds in claims.items() if WAIVER in kinds},
         open_exceptions=opened,
         resolved=resolved,
-        assignments=_assignments(tx, holders),
+        assignments=assignments,
     )
 
 
@@ -148,6 +150,17 @@ def _assignment(row: Row) -> Assignment:
         decided_ms=ms(row["decided_at"]),
         serial=row["serial"],
     )
+
+
+def holders_of(tx: Tx, invoice_ids: Iterable[str]) -> frozenset[str]:
+    """The payments and Sessions that were brought together with these invoices before."""
+    wanted = sorted(invoice_ids)
+    allocated, claimed = tables.allocations.c, tables.claims.c
+    asked = (
+        select(allocated.payment_id).where(allocated.invoice_id.in_(wanted)),
+        select(claimed.holder_id).where(claimed.invoice_id.in_(wanted)),
+    )
+    return frozenset(id_ for each in asked for id_ in tx.scalars(each))
 
 
 def invoices_of(tx: Tx, table: InvoiceTable, ids: Iterable[str]) -> dict[str, Invoice]:
