@@ -10,7 +10,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,10 +32,12 @@ class Server:
 
     process: subprocess.Popen[bytes]
     port: int
+    senders: list[Sender] = field(default_factory=list)
 
     def sender(self) -> Sender:
-        """Open a way to send events to this server."""
-        return Sender(self.port)
+        """Open a way to send events to this server; it is closed with the test."""
+        self.senders.append(Sender(self.port))
+        return self.senders[-1]
 
     def kill(self) -> None:
         """End the process without any warning."""
@@ -96,6 +98,8 @@ def serve(database_url: str, schema: str, tmp_path: Path) -> Iterator[Callable[[
 
     yield start
     for server in servers:
+        for sender in server.senders:
+            sender.close()
         if server.process.poll() is None:
             server.kill()
     log.close()
