@@ -44,6 +44,13 @@ class Server:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def end(self) -> None:
+        """Close what the test opened, and leave no process behind."""
+        for sender in self.senders:
+            sender.close()
+        if self.process.poll() is None:
+            self.kill()
+
     def stop(self) -> int:
         """Ask the process to end and return its exit code."""
         self.process.send_signal(signal.SIGTERM)
@@ -63,46 +70,46 @@ def _is_ready(port: int) -> bool:
         return False
 
 
-@pytest.fixture
-def serve(database_url: str, schema: str, tmp_path: Path) -> Iterator[Callable[[], Server]]:
-    """Give a function that starts a server process on the test's database."""
-    servers: list[Server] = []
-    log = (tmp_path / "serve.log").open("ab")
-
-    def start() -> Server:
-        port = _free_port()
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith(("RECONCILER_", "STRIPE_"))},
-            "PYTHONPATH": str(ROOT),
-            "DATABASE_URL": database_url,
-            "RECONCILER_DATABASE__SCHEMA": schema,
-            "RECONCILER_STRIPE__MODE": "test",
-            "RECONCILER_WEBHOOK__LISTEN": f"127.0.0.1:{port}",
-            "STRIPE_WEBHOOK_SECRET": SECRET,
-        }
+def start_server(database_url: str, schema: str, folder: Path) -> Server:
+    """Start `reconciler serve` on a database, and wait until it can store an event."""
+    port = _free_port()
+    environment = {
+        **{k: v for k, v in os.environ.items() if not k.startswith(("RECONCILER_", "STRIPE_"))},
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": database_url,
+        "RECONCILER_DATABASE__SCHEMA": schema,
+        "RECONCILER_STRIPE__MODE": "test",
+        "RECONCILER_WEBHOOK__LISTEN": f"127.0.0.1:{port}",
+        "STRIPE_WEBHOOK_SECRET": SECRET,
+    }
+    with (folder / "serve.log").open("ab") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "reconciler", "serve"],
-            cwd=tmp_path,
+            cwd=folder,
             env=environment,
             stdout=log,
             stderr=log,
         )
-        server = Server(process, port)
-        servers.append(server)
-        deadline = time.monotonic() + STARTED_WITHIN_S
-        while not _is_ready(port):
-            assert process.poll() is None, (tmp_path / "serve.log").read_text()
-            assert time.monotonic() < deadline, "the server did not start"
-            time.sleep(0.05)
-        return server
+    deadline = time.monotonic() + STARTED_WITHIN_S
+    while not _is_ready(port):
+        assert process.poll() is None, (folder / "serve.log").read_text()
+        assert time.monotonic() < deadline, "the server did not start"
+        time.sleep(0.05)
+    return Server(process, port)
+
+
+@pytest.fixture
+def serve(database_url: str, schema: str, tmp_path: Path) -> Iterator[Callable[[], Server]]:
+    """Give a function that starts a server process on the test's database."""
+    servers: list[Server] = []
+
+    def start() -> Server:
+        servers.append(start_server(database_url, schema, tmp_path))
+        return servers[-1]
 
     yield start
     for server in servers:
-        for sender in server.senders:
-            sender.close()
-        if server.process.poll() is None:
-            server.kill()
-    log.close()
+        server.end()
 
 
 def add_invoices(db: Database, *rows: dict[str, object]) -> None:
