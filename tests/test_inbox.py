@@ -99,6 +99,21 @@ def test_it_tries_a_failed_event_again_when_stripe_repeats_it(database: Database
     assert _states(database) == {"evt_1": "applied"}
 
 
+def test_it_counts_attempts_over_redeliveries_and_leaves_the_dead_alone(database: Database) -> None:
+    """Each redelivery of a failing event is one more attempt; after the tenth no redelivery wakes it again."""
+    inbox = Inbox(db=database)
+    told = _told("evt_1", "pi_1")
+
+    with _refusing(database, "pi_1"):
+        for minute in range(12):
+            inbox.accept([told], source=Source.POLL, now=NOW + timedelta(minutes=minute))
+    inbox.accept([told], source=Source.POLL, now=NOW + timedelta(days=1))
+
+    with database.reading() as tx:
+        row = queries.event(tx, "evt_1") or {}
+    assert (row["state"], row["attempts"]) == ("dead", 10)
+
+
 def test_it_keeps_the_exact_bytes(database: Database) -> None:
     """The body in the database is byte for byte what was signed."""
     body = json.dumps(event("evt_1", "some.type", {"id": "x"}), indent=3).encode()

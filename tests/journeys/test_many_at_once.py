@@ -75,7 +75,7 @@ def test_it_adds_up_two_payments_of_one_invoice_at_once(database: Database) -> N
 
     with database.reading() as tx:
         sums = set(
-            tx.execute(select(tables.settlements.c.received, tables.settlements.c.net)).tuples()
+            map(tuple, tx.execute(select(tables.settlements.c.received, tables.settlements.c.net)))
         )
         words = set(tx.scalars(select(tables.invoices.c.payment_status)))
     assert (sums, words) == ({(300, 300)}, {"paid"})
