@@ -70,8 +70,11 @@ def doubts(book: Book) -> frozenset[Doubt]:
 
 def waiting(known: Known) -> frozenset[Doubt]:
     """Objects that name only a charge which was never read, and paid Sessions without a PaymentIntent."""
-    named = {c for refund in known.refunds.values() for c in refund.charges}
-    named |= {c for dispute in known.disputes.values() for c in dispute.charges}
+    only_charged = [
+        *(each.charges for each in known.refunds.values() if not each.intents),
+        *(each.charges for each in known.disputes.values() if not each.intents),
+    ]
+    named = frozenset(charge_id for charges in only_charged for charge_id in charges)
     unread = named - known.owners.keys()
     found = {Doubt(FetchKind.CHARGE, charge_id, "charge_not_known") for charge_id in unread}
     for each in known.transactions.values():

@@ -1,0 +1,219 @@
+"""Whether everything that needs a person is found, once, and nothing else."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import pytest
+
+from reconciler.core.decision import Change, Decision, decide
+from reconciler.core.invoice import Invoice, Written
+from reconciler.core.known import Known, absorb, books
+from reconciler.core.ledger import Ledger, Rules, Standing
+from reconciler.core.observation import Observation, Reference, ReferenceKind
+from tests.core import builders as b
+
+NAMED = frozenset({Reference(ReferenceKind.METADATA, "inv_1")})
+PAID = b.event(b.intent(references=NAMED))
+OPEN = b.invoice("inv_1", amount_due_minor=1000, status="open")
+LATER_MS = b.at_ms(7200)
+NOTHING_BEFORE = Ledger()
+PLAIN_RULES = Rules()
+
+
+def _decide(
+    told: Sequence[Observation],
+    invoices: Sequence[Invoice] = (OPEN,),
+    ledger: Ledger = NOTHING_BEFORE,
+    rules: Rules = PLAIN_RULES,
+) -> Decision:
+    """Decide about everything at once, as if nothing had been known before."""
+    after = books(absorb(Known(), told))
+    seen = frozenset(each.id for each in invoices)
+    full = replace(ledger, invoices={each.id: each for each in invoices})
+    return decide(Change(before={}, after=after, invoices_seen=seen), full, rules, LATER_MS)
+
+
+def _found(decision: Decision) -> set[tuple[str, str]]:
+    return {(each.kind.value, each.subject) for each in decision.opened}
+
+
+CASES = {
+    "a payment that names no invoice": (
+        [b.event(b.intent())],
+        [OPEN],
+        {("unmatched_payment", "pi_1")},
+    ),
+    "names that disagree": (
+        [b.event(b.intent(references=NAMED | {Reference(ReferenceKind.METADATA, "inv_2")}))],
+        [OPEN, b.invoice("inv_2", status="open")],
+        {("conflicting_references", "pi_1")},
+    ),
+    "less than the total": (
+        [PAID],
+        [replace(OPEN, amount_due_minor=1500)],
+        {("underpaid", "inv_1")},
+    ),
+    "more than the total": (
+        [PAID],
+        [replace(OPEN, amount_due_minor=700)],
+        {("overpaid", "inv_1")},
+    ),
+    "a second payment of the whole": (
+        [PAID, b.event(b.intent(id="pi_2", references=NAMED))],
+        [OPEN],
+        {("second_payment", "inv_1")},
+    ),
+    "money for an invoice that was marked paid by hand": (
+        [PAID],
+        [replace(OPEN, status="paid")],
+        {("second_payment", "inv_1")},
+    ),
+    "money in another currency": (
+        [b.event(b.intent(references=NAMED, currency="jpy"))],
+        [OPEN],
+        {("wrong_currency", "inv_1")},
+    ),
+    "both terminal words": (
+        [PAID, b.event(b.intent("canceled", received_minor=0, references=NAMED), 5)],
+        [OPEN],
+        {("conflicting_facts", "pi_1")},
+    ),
+    "a word that we do not know": (
+        [b.event(b.intent("requires_magic", references=NAMED))],
+        [OPEN],
+        {("conflicting_facts", "pi_1")},
+    ),
+    "a refund whose amount changed": (
+        [PAID, b.event(b.refund("succeeded", 100)), b.event(b.refund("succeeded", 200), 9)],
+        [OPEN],
+        {("conflicting_facts", "pi_1")},
+    ),
+    "money for a void invoice": (
+        [PAID],
+        [replace(OPEN, status="void")],
+        {("invoice_not_payable", "inv_1")},
+    ),
+    "a refund that failed": (
+        [PAID, b.event(b.refund("failed", 300))],
+        [OPEN],
+        {("refund_failed", "re_1")},
+    ),
+    "an open dispute": (
+        [PAID, b.event(b.dispute("needs_response"))],
+        [OPEN],
+        {("dispute_open", "dp_1")},
+    ),
+    "an inquiry, which has a deadline too": (
+        [PAID, b.event(b.dispute("warning_needs_response"))],
+        [OPEN],
+        {("dispute_open", "dp_1")},
+    ),
+    "a lost dispute": (
+        [PAID, b.event(b.dispute("lost")), b.event(b.withdrawn(1000))],
+        [OPEN],
+        {("dispute_lost", "dp_1")},
+    ),
+    "money of a dispute that came back in another currency before it was won": (
+        [
+            PAID,
+            b.event(b.dispute("under_review")),
+            b.event(b.withdrawn(1100, currency="usd")),
+            b.event(b.reinstated(1100, currency="usd")),
+        ],
+        [OPEN],
+        {("dispute_open", "dp_1"), ("dispute_fx", "dp_1")},
+    ),
+    "more refunded than was received": (
+        [PAID, b.event(b.refund("succeeded", 1200))],
+        [OPEN],
+        {("net_below_zero", "inv_1")},
+    ),
+    "paid here, and no money at Stripe": (
+        [],
+        [replace(OPEN, status="paid", payment_intent_id="pi_9")],
+        {("paid_here_not_at_stripe", "inv_1")},
+    ),
+    "a payment that fits": ([PAID], [OPEN], set()),
+    "a foreign payment": (
+        [b.event(b.intent(foreign=frozenset({"stripe_invoice"})))],
+        [OPEN],
+        set(),
+    ),
+    "a failed attempt": (
+        [b.event(b.intent("requires_payment_method", failures=b.DECLINED, references=NAMED))],
+        [OPEN],
+        set(),
+    ),
+    "a closed inquiry": ([PAID, b.event(b.dispute("warning_closed"))], [OPEN], set()),
+    "a refund that stands": ([PAID, b.event(b.refund("succeeded", 300))], [OPEN], set()),
+    "an invoice that was paid by hand and names nothing of Stripe's": (
+        [],
+        [replace(OPEN, status="paid")],
+        set(),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_it_finds_what_needs_a_person(case: str) -> None:
+    """Each kind of exception is opened by its own story, and a story that is in order opens none."""
+    told, invoices, expected = CASES[case]
+
+    assert _found(_decide(told, invoices)) == expected
+
+
+def test_it_finds_a_total_that_changed_after_the_invoice_was_paid() -> None:
+    """The total at which an invoice was first covered is remembered; another total since then is told."""
+    first = _decide([PAID])
+    standing = first.invoices[0].standing
+    changed = replace(OPEN, status="paid", amount_due_minor=900)
+
+    second = _decide([PAID], [changed], Ledger(standings={"inv_1": standing}))
+
+    assert ("invoice_changed_after_paid", "inv_1") in _found(second)
+
+
+def test_it_opens_nothing_for_facts_before_the_first_day() -> None:
+    """Facts older than `since` belong to the time before us."""
+    rules = Rules(since_ms=b.at_ms(3600))
+
+    assert _found(_decide([b.event(b.intent())], rules=rules)) == set()
+
+
+@pytest.mark.parametrize(
+    ("same", "expected"), [(True, set()), (False, {("unmatched_payment", "pi_1")})]
+)
+def test_it_holds_a_persons_resolve_while_the_fingerprint_is_the_same(
+    same: bool, expected: set[tuple[str, str]]
+) -> None:
+    """What a person has resolved stays so, until the amounts or ids that made it true are others."""
+    [finding] = _decide([b.event(b.intent())]).opened
+    fingerprint = finding.fingerprint if same else "999 eur unmatched"
+    ledger = Ledger(resolved={("unmatched_payment", "pi_1"): fingerprint})
+
+    assert _found(_decide([b.event(b.intent())], ledger=ledger)) == expected
+
+
+def test_it_closes_what_is_over() -> None:
+    """An exception that is not found again is closed by the same decision."""
+    ledger = Ledger(
+        open_exceptions={("underpaid", "inv_1"): "old", ("refund_failed", "re_9"): "other"}
+    )
+
+    decision = _decide([PAID], ledger=ledger)
+
+    assert decision.cleared == {("underpaid", "inv_1")}
+
+
+def test_it_takes_our_own_paid_for_no_hand_of_a_person() -> None:
+    """Money for an invoice that we marked paid is no second payment."""
+    standing = _decide([PAID]).invoices[0].standing
+    ours = Standing(
+        settlement=standing.settlement,
+        written=Written(prior_status="open"),
+        covered_due_minor=1000,
+    )
+
+    decision = _decide([PAID], [replace(OPEN, status="paid")], Ledger(standings={"inv_1": ours}))
+
+    assert _found(decision) == set()
