@@ -2,7 +2,7 @@
 
 Every exception is a function of facts, invoices and decisions; it opens and closes by itself in the same transaction as
 the change that caused it. Its fingerprint holds the amounts and ids that make it true: a person's `resolve` holds as long
-as the fingerprint stays the same (design 5.4).
+as the fingerprint stays the same.
 """
 
 from collections.abc import Iterator, Sequence

@@ -129,7 +129,7 @@ def settle(invoice: Invoice, shares: Sequence[Share], claims: Claims = Claims())
 def _status(
     invoice: Invoice, own: Sequence[Share], others: Sequence[Share], claims: Claims
 ) -> InvoiceStatus:
-    """The first row of the table that matches wins (design 5.2)."""
+    """The first row of the table that matches wins."""
     due = invoice.amount_due_minor
     received = sum(each.received_minor for each in own)
     net = sum(each.net_minor for each in own)

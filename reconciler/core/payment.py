@@ -136,7 +136,7 @@ def summarise(book: Book) -> Summary:
 
 
 def payment_status(book: Book) -> PaymentStatus:
-    """The first row of the table that matches wins (design 5.1)."""
+    """The first row of the table that matches wins."""
     if not book.is_intent:
         return _charge_status(tuple(book.facts.charges.values()))
     intent = book.facts.intent
@@ -233,7 +233,7 @@ def dispute_transactions(book: Book, dispute_id: str) -> tuple[TransactionSeen, 
 
 
 def held_minor(book: Book, dispute_id: str, currency: str) -> int:
-    """What a dispute holds back now, in the charge's currency, positive, without fees (design 5.2)."""
+    """What a dispute holds back now, in the charge's currency, positive, without fees."""
     dispute = book.disputes[dispute_id]
     moved = dispute_transactions(book, dispute_id)
     if all(each.currency == currency for each in moved):
