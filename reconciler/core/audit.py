@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from reconciler.core.invoice import InvoiceWrite, Settlement
+from reconciler.core.invoice import InvoiceWrite, Settlement, Share
 from reconciler.core.ledger import Ledger, Standing
 from reconciler.core.matching import Match
 from reconciler.core.payment import Book, Summary, summarise
@@ -34,9 +34,10 @@ class PaymentChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvoiceChange:
-    """One invoice after the evidence: the new standing and what its row should say."""
+    """One invoice after the evidence: the new standing, the shares that it rests on, and what its row should say."""
 
     standing: Standing
+    shares: tuple[Share, ...]
     write: InvoiceWrite | None
     is_changed: bool
 

@@ -187,6 +187,7 @@ def _invoice(  # noqa: PLR0913 - one invoice with all that its settlement rests 
     )
     return InvoiceChange(
         standing=standing,
+        shares=own,
         write=write if differs else None,
         is_changed=differs or standing != stored,
     )
@@ -225,7 +226,6 @@ def _findings(
     ledger: Ledger,
     rules: Rules,
 ) -> Iterator[Finding]:
-    by_invoice = _shares(payments, ledger)
     found = [
         f for each in payments for f in exceptions.of_payment(each.book, each.summary, each.match)
     ]
@@ -237,7 +237,7 @@ def _findings(
         found += exceptions.of_invoice(
             replace(invoice, status=word),
             each.standing.settlement,
-            by_invoice.get(id_, ()),
+            each.shares,
             payable=rules.payable,
             history=exceptions.History(
                 was_paid_by_us=each.standing.written.prior_status is not None,

@@ -28,9 +28,6 @@ class EventState(StrEnum):
     QUARANTINED = "quarantined"
 
 
-SETTLED = frozenset({EventState.APPLIED, EventState.IGNORED})
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
     """One event as it is stored."""

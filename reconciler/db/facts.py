@@ -264,24 +264,3 @@ def _transaction(facts: TransactionFacts) -> Row:
 
 def _at(at_ms: int | None) -> datetime | None:
     return moment(at_ms) if at_ms is not None else None
-
-
-def load_everything(tx: Tx) -> Known:
-    """Read all facts of the database: for `verify` on books of moderate size."""
-    payments = {
-        id_: decode(facts, PaymentFacts)
-        for id_, facts in tx.execute(select(tables.payments.c.id, tables.payments.c.facts))
-    }
-    return Known(
-        payments=payments,
-        refunds=_all(tx, tables.refunds, RefundFacts),
-        disputes=_all(tx, tables.disputes, DisputeFacts),
-        sessions=_all(tx, tables.checkout_sessions, SessionFacts),
-        transactions=_all(tx, tables.balance_transactions, TransactionFacts),
-        owners={charge: id_ for id_, facts in payments.items() for charge in facts.charges},
-    )
-
-
-def _all(tx: Tx, table: Table, kind: type[T]) -> dict[str, T]:
-    rows = tx.execute(select(table.c.id, table.c.facts))
-    return {id_: decode(facts, kind) for id_, facts in rows}
