@@ -2,4 +2,5 @@
 
 from reconciler.cli import main
 
-main()
+if __name__ == "__main__":  # A child of `up` imports this file too, and must not start again.
+    main()

@@ -5,7 +5,7 @@ got none. An event that fails to apply is stored as `failed`, disturbs none of i
 back-off until it is `dead` and a person is asked. Errors are logged and never loop.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -15,9 +15,9 @@ from reconciler.apply import Policy, apply_payment_state
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.observation import Observation, Source
 from reconciler.core.schedule import retry_after_ms
+from reconciler.db import alerts, migrate
 from reconciler.db import events as rows
 from reconciler.db import evidence as evidence_rows
-from reconciler.db import migrate
 from reconciler.db.events import EventRow, EventState, Mark
 from reconciler.db.session import (
     Database,
@@ -57,18 +57,29 @@ class Inbox:
     policy: Policy = field(default_factory=Policy)
     vocabulary: Vocabulary = field(default_factory=Vocabulary)
 
-    def accept(self, events: Sequence[StripeEvent], *, source: Source, now: datetime) -> None:
+    def accept(
+        self,
+        events: Sequence[StripeEvent],
+        *,
+        source: Source,
+        now: datetime,
+        besides: Callable[[Tx], None] | None = None,
+    ) -> None:
         """Store and apply events; returns only after the commit.
 
-        Raises StorageUnavailable when nothing could be stored; the caller must not acknowledge anything then.
+        `besides` is done in the transaction of the last of them, or in one of its own where there are none. Raises
+        StorageUnavailable when nothing could be stored; the caller must not acknowledge anything then.
         """
-        for start in range(0, len(events), BATCH_MAX):
+        starts = range(0, max(len(events), 1 if besides else 0), BATCH_MAX)
+        for start in starts:
             batch = {each.id: each for each in events[start : start + BATCH_MAX]}
             ours = [event for event in batch.values() if self._is_ours(event)]
             strangers = [event for event in batch.values() if not self._is_ours(event)]
             try:
                 with self.db.writing() as tx:
                     self._store(tx, ours, strangers, source=source, now=now)
+                    if besides is not None and start == starts[-1]:
+                        besides(tx)
             except StatementFailed as refused:
                 # Not one event's fault: every one of those was given its own savepoint.
                 raise StorageUnavailable(str(refused)) from None
@@ -80,14 +91,24 @@ class Inbox:
             with self.db.writing() as tx:
                 stored = rows.known(tx, part)
                 found = rows.bodies(tx, part)
-                items = [
-                    self._read(read_event(body), stored[id_][1])
-                    for id_, body in sorted(found.items())
-                    if body and stored[id_][0] is not EventState.QUARANTINED
-                ]
-                self._apply(tx, items, source=Source.MANUAL, now=now)
+                items: dict[Source, list[_Item]] = {}
+                for id_, (body, source) in sorted(found.items()):
+                    if body and stored[id_][0] is not EventState.QUARANTINED:
+                        items.setdefault(source, []).append(
+                            self._read(read_event(body), stored[id_][1])
+                        )
+                # Who told it first stays who told it first, whoever tries again.
+                for source, told in items.items():
+                    self._apply(tx, told, source=source, now=now)
         with self.db.reading() as tx:
             return {id_: state for id_, (state, _) in rows.known(tx, ids).items()}
+
+    def retry_due(self, *, now: datetime) -> int:
+        """Apply events again that failed and whose next attempt is due; returns how many there were."""
+        with self.db.reading() as tx:
+            ids = rows.due(tx, now, limit=BATCH_MAX)
+        self.retry(ids, now=now)
+        return len(ids)
 
     def is_ready(self) -> bool:
         """Whether this process can store an event now."""
@@ -229,26 +250,26 @@ def _failed(item: _Item, error: str, now: datetime) -> Mark:
 
 def _ring(tx: Tx, marks: Sequence[Mark], now: datetime) -> None:
     """Ask a person about events that are dead, and stop asking about those that came through after all."""
-    kind = ExceptionKind.EVENT_DEAD.value
+    kind = ExceptionKind.EVENT_DEAD
     for each in marks:
         if each.state is EventState.DEAD:
             error = each.error or ""
-            if rows.open_alert(tx, kind=kind, subject=each.id, fingerprint=error, now=now):
+            if alerts.open_alert(tx, kind=kind, subject=each.id, fingerprint=error, now=now):
                 log.error("event.died", event_id=each.id, error=error)
     gone_wrong = {EventState.FAILED, EventState.DEAD}
     alive = [each.id for each in marks if each.state not in gone_wrong and each.attempts]
-    rows.close_alerts(tx, kind=kind, subjects=alive, now=now)
+    alerts.close_alerts(tx, kind=kind, subjects=alive, now=now)
 
 
 def _count_strangers(tx: Tx, strangers: Sequence[StripeEvent], now: datetime) -> None:
-    kind = ExceptionKind.WRONG_ACCOUNT_OR_MODE.value
+    kind = ExceptionKind.WRONG_ACCOUNT_OR_MODE
     counted: dict[str, int] = {}
     for each in strangers:
         mode = "live" if each.livemode else "test"
         subject = f"{each.account or 'default'} {mode}"
         counted[subject] = counted.get(subject, 0) + 1
     for subject, count in sorted(counted.items()):
-        if rows.open_alert(
+        if alerts.open_alert(
             tx, kind=kind, subject=subject, fingerprint=subject, now=now, count=count
         ):
             log.error("event.quarantined", subject=subject)

@@ -20,6 +20,7 @@ from reconciler.core.observation import (
     Source,
 )
 from reconciler.db import queries, tables
+from reconciler.db.digest import digest
 from reconciler.db.session import Database
 from reconciler.verify import verify
 from tests.core import builders as b
@@ -79,7 +80,7 @@ def _apply(database: Database, evidence: Sequence[Evidence]) -> None:
 
 def _digest(database: Database) -> str:
     with database.reading() as tx:
-        return queries.digest(tx)
+        return digest(tx)
 
 
 def _clear(database: Database) -> None:

@@ -4,40 +4,34 @@ Every command is a thin shell: settings in, one call, words or JSON out. Exit co
 use or settings, 3 failed or incomplete, 130 Ctrl-C.
 """
 
-import sys
+from reconciler.cli import (
+    books,
+    doctor,
+    events,
+    exceptions,
+    explain,
+    invoices,
+    running,
+    setup,
+    status,
+)
+from reconciler.cli.context import app
+from reconciler.cli.guard import guarded
 
-import structlog
-
-from reconciler.cli import books, doctor, events, exceptions, explain, invoices, setup
-from reconciler.cli.context import Refused, app
-from reconciler.cli.output import complain
-from reconciler.config import SettingsError
-from reconciler.db.migrate import SchemaMismatch
-from reconciler.db.session import StatementFailed, StorageUnavailable
-
-__all__ = ["books", "doctor", "events", "exceptions", "explain", "invoices", "main", "setup"]
+__all__ = [
+    "books",
+    "doctor",
+    "events",
+    "exceptions",
+    "explain",
+    "invoices",
+    "main",
+    "running",
+    "setup",
+    "status",
+]
 
 
 def main() -> None:
-    """Run one command; every failure is one line with the mend, and its documented exit code."""
-    try:
-        app(standalone_mode=True)
-    except SettingsError as error:
-        for problem in error.problems:
-            complain(problem)
-        sys.exit(2)
-    except Refused as error:
-        complain(str(error))
-        sys.exit(error.code)
-    except SchemaMismatch as error:
-        complain(str(error))
-        sys.exit(3)
-    except (StorageUnavailable, StatementFailed) as error:
-        complain(f"the database: {error}")
-        sys.exit(3)
-    except KeyboardInterrupt:
-        sys.exit(130)
-    except Exception as error:  # noqa: BLE001 - the last line of defence: one line for people, the rest for the log
-        structlog.get_logger(__name__).exception("command.failed")
-        complain(f"unexpected {type(error).__name__}; the log has the details")
-        sys.exit(3)
+    """Run the command that the arguments name."""
+    guarded(lambda: app(standalone_mode=True))

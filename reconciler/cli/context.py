@@ -1,5 +1,6 @@
 """What does every command need first: the program's options, settings, the database and the policy?"""
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -15,8 +16,9 @@ from reconciler.core.ledger import Rules
 from reconciler.core.observation import ms
 from reconciler.db import events, migrate
 from reconciler.db.invoices import InvoiceTable
-from reconciler.db.session import Database, open_database
+from reconciler.db.session import Database, open_database, transaction_open
 from reconciler.inbox import Inbox
+from reconciler.stripe_api.gateway import Access, Gateway
 from reconciler.stripe_api.translate import Vocabulary, parse_ignore
 
 app = typer.Typer(
@@ -143,6 +145,30 @@ def inbox_of(settings: Settings, db: Database) -> Inbox:
             ignore=tuple(settings.matching.ignore),
         ),
     )
+
+
+def gateway_of(settings: Settings, stop: threading.Event | None = None) -> Gateway:
+    """The way to the Stripe account that the settings name; reads only."""
+    require(settings, "mode", "api_key")
+    key = settings.secrets.stripe_api_key
+    stripe = settings.stripe
+    return Gateway(
+        Access(
+            api_key=key.get_secret_value() if key else "",
+            api_version=stripe.api_version,
+            base=settings.stripe_api_base,
+            connect_timeout_s=stripe.connect_timeout_s,
+            read_timeout_s=stripe.read_timeout_s,
+            requests_per_s=stripe.requests_per_s,
+        ),
+        stop=stop,
+        before_asking=_require_no_transaction,
+    )
+
+
+def _require_no_transaction() -> None:
+    if transaction_open():
+        raise RuntimeError("Stripe was asked while a transaction was open")
 
 
 def now() -> datetime:

@@ -1,17 +1,14 @@
-"""`init` and `serve`: make the tables, and open the door for Stripe."""
+"""`init`: make the tables, and say what is still missing to go live."""
 
-import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
 import typer
 
-from reconciler.cli.context import Config, Refused, app, connect, database, inbox_of, settings_of
+from reconciler.cli.context import Config, Refused, app, connect, settings_of
 from reconciler.cli.output import say
 from reconciler.config import Settings, SettingsError, redacted_url, require
 from reconciler.db import events, migrate
-from webhook.app import WebhookSettings, create_app
-from webhook.app import serve as run_server
 
 
 @app.command()
@@ -59,25 +56,3 @@ def _missing(settings: Settings) -> list[str]:
         except SettingsError as error:
             missing += error.problems
     return missing
-
-
-@app.command()
-def serve(config: Config = None) -> None:
-    """Run the webhook endpoint until SIGTERM."""
-    settings = settings_of(config)
-    require(settings, "mode", "webhook_secret")
-    with database(settings) as db:
-        webhook = settings.webhook
-        application = create_app(
-            inbox_of(settings, db),
-            WebhookSettings(
-                secrets=tuple(
-                    each.get_secret_value() for each in settings.secrets.stripe_webhook_secret
-                ),
-                max_body_bytes=webhook.max_body_bytes,
-                body_timeout_s=webhook.body_timeout_s,
-                tolerance_s=webhook.tolerance_s,
-            ),
-        )
-        code = run_server(application, host=webhook.listen.host, port=webhook.listen.port)
-    sys.exit(code)

@@ -1,7 +1,8 @@
 """When must something be looked at again? Pure arithmetic on times."""
 
 from bisect import bisect_right
-from typing import Final
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
 SECOND_MS: Final = 1000
 MINUTE_MS: Final = 60 * SECOND_MS
@@ -9,6 +10,10 @@ HOUR_MS: Final = 60 * MINUTE_MS
 DAY_MS: Final = 24 * HOUR_MS
 
 EVENT_ATTEMPTS_MAX: Final = 10
+
+# Stripe lists events for 30 days (https://docs.stripe.com/api/events/list); a minute is left for the way there.
+EVENTS_KEPT_MS: Final = 30 * DAY_MS - MINUTE_MS
+
 
 # Within the first hour a payment that is not final is read at these ages; then ever more rarely, but for ever.
 _FIRST_HOUR_MS: Final = tuple(minutes * MINUTE_MS for minutes in (1, 2, 4, 8, 15, 30, 60))
@@ -29,3 +34,34 @@ def retry_after_ms(attempts: int) -> int | None:
     if attempts >= EVENT_ATTEMPTS_MAX:
         return None
     return min(HOUR_MS, 5 * SECOND_MS << 2 * max(0, attempts - 1))
+
+
+class Window(NamedTuple):
+    """A stretch of Stripe's time in milliseconds: `since_ms` included, `until_ms` not."""
+
+    since_ms: int
+    until_ms: int
+
+
+def events_window(*, position_ms: int, date_ms: int, overlap_ms: int, lag_ms: int) -> Window:
+    """What a sweep of events must look at, in whole seconds: from before its cursor until a moment ago at Stripe.
+
+    The list is complete only a moment later (`lag_ms`), and some events enter it behind the cursor (`overlap_ms`). What is
+    older than Stripe keeps can't be asked for.
+    """
+    until_ms = date_ms - lag_ms
+    since_ms = max(min(position_ms, until_ms) - overlap_ms, date_ms - EVENTS_KEPT_MS)
+    return Window(_whole_s(since_ms), max(_whole_s(since_ms), _whole_s(until_ms)))
+
+
+def slices(window: Window, *, longest_ms: int = HOUR_MS) -> Iterator[Window]:
+    """The window in slices, oldest first; none if it is empty."""
+    since_ms = window.since_ms
+    while since_ms < window.until_ms:
+        until_ms = min(window.until_ms, since_ms + longest_ms)
+        yield Window(since_ms, until_ms)
+        since_ms = until_ms
+
+
+def _whole_s(at_ms: int) -> int:
+    return at_ms // SECOND_MS * SECOND_MS

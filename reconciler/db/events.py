@@ -12,9 +12,9 @@ from enum import StrEnum
 from sqlalchemy import bindparam, func, select, update
 
 from reconciler.core.observation import Source, moment
-from reconciler.db.rows import Row, insert_new, upsert_by
+from reconciler.db.rows import insert_new, upsert_by
 from reconciler.db.session import Tx
-from reconciler.db.tables import exceptions, installation, stripe_events, webhook_health
+from reconciler.db.tables import installation, stripe_events, webhook_health
 
 
 class EventState(StrEnum):
@@ -110,12 +110,12 @@ def mark(tx: Tx, marks: Sequence[Mark]) -> None:
     )
 
 
-def bodies(tx: Tx, ids: Iterable[str]) -> dict[str, bytes]:
-    """The stored bytes of events."""
+def bodies(tx: Tx, ids: Iterable[str]) -> dict[str, tuple[bytes, Source]]:
+    """The stored bytes of events, and the door through which each came first."""
     wanted = sorted(ids)
     column = stripe_events.c
-    rows = tx.execute(select(column.id, column.body).where(column.id.in_(wanted)))
-    return dict(rows.all())
+    rows = tx.execute(select(column.id, column.body, column.source).where(column.id.in_(wanted)))
+    return {id_: (body, Source(source)) for id_, body, source in rows}
 
 
 def due(tx: Tx, now: datetime, *, limit: int) -> list[str]:
@@ -131,48 +131,22 @@ def due(tx: Tx, now: datetime, *, limit: int) -> list[str]:
     )
 
 
+def deferred_about(tx: Tx, object_ids: Iterable[str]) -> list[tuple[str, int]]:
+    """Events that wait until one of these objects is read, with their failed attempts."""
+    column = stripe_events.c
+    rows = tx.execute(
+        select(column.id, column.attempts)
+        .where(column.object_id.in_(sorted(object_ids)), column.state == EventState.DEFERRED.value)
+        .order_by(column.id)
+    )
+    return [(id_, attempts) for id_, attempts in rows]
+
+
 def in_state(tx: Tx, state: EventState, *, limit: int) -> list[str]:
     """Ids of events in a state, oldest first."""
     column = stripe_events.c
     asked = select(column.id).where(column.state == state.value)
     return list(tx.scalars(asked.order_by(column.created, column.id).limit(limit)))
-
-
-def open_alert(  # noqa: PLR0913 - one row's columns
-    tx: Tx, *, kind: str, subject: str, fingerprint: str, now: datetime, count: int = 1
-) -> bool:
-    """Open an exception that no payment or invoice explains, or count it up; True if it was not open before."""
-    column = exceptions.c
-    asked = select(column.state, column["count"]).where(
-        column.kind == kind, column.subject == subject
-    )
-    state, counted = tx.execute(asked).one_or_none() or (None, 0)
-    row: Row = {
-        "kind": kind,
-        "subject": subject,
-        "fingerprint": fingerprint,
-        "state": "open",
-        "currency": "",
-        "count": count + counted,
-        "counts_from": now,
-        "opened_at": now,
-        "closed_at": None,
-    }
-    update_columns = ("fingerprint", "state", "count", "closed_at")
-    upsert_by(tx, exceptions, [row], key=("kind", "subject"), update=update_columns)
-    return state != "open"
-
-
-def close_alerts(tx: Tx, *, kind: str, subjects: Iterable[str], now: datetime) -> None:
-    """Close exceptions of a kind that are over."""
-    wanted = sorted(subjects)
-    if wanted:
-        column = exceptions.c
-        tx.execute(
-            update(exceptions)
-            .where(column.kind == kind, column.subject.in_(wanted), column.state == "open")
-            .values(state="cleared", closed_at=now)
-        )
 
 
 def add_health(tx: Tx, seen: Mapping[str, object]) -> None:

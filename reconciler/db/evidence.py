@@ -7,9 +7,9 @@ Observations are kept once an (object, projection); seeing the same again only w
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
-from sqlalchemy import delete, select, tuple_
+from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
 
 from reconciler.core.decision import Change
 from reconciler.core.doubts import CONTESTED, Doubt, FetchKind, doubts
@@ -143,6 +143,42 @@ def settle_fetches(
 def ask(tx: Tx, wanted: Iterable[tuple[str, str]], reason: str, now: datetime) -> None:
     """Write down objects that must be read, for a reason that no fact tells: a thin event, a shape not known."""
     insert_new(tx, fetches, [_fetch(key, reason, now) for key in sorted(set(wanted))])
+
+
+class Fetch(NamedTuple):
+    """One object that must be read: why, since when, and whether it was read for that before."""
+
+    kind: FetchKind
+    object_id: str
+    reason: str
+    asked_at: datetime
+
+
+def due(tx: Tx, now: datetime, *, limit: int) -> list[Fetch]:
+    """What must be read now, oldest first."""
+    column = fetches.c
+    rows = tx.execute(
+        select(column.kind, column.object_id, column.reason, column.asked_at)
+        .where(column.due_at <= now)
+        .order_by(column.due_at, column.kind, column.object_id)
+        .limit(limit)
+    )
+    return [Fetch(FetchKind(kind), *rest) for kind, *rest in rows]
+
+
+def postpone(tx: Tx, fetch: Fetch, until: datetime) -> None:
+    """Read an object later."""
+    tx.execute(update(fetches).where(_mine(fetch)).values(due_at=until))
+
+
+def drop(tx: Tx, fetch: Fetch) -> None:
+    """Read an object no more."""
+    tx.execute(delete(fetches).where(_mine(fetch)))
+
+
+def _mine(fetch: Fetch) -> ColumnElement[bool]:
+    column = fetches.c
+    return and_(column.kind == fetch.kind.value, column.object_id == fetch.object_id)
 
 
 def _answer(

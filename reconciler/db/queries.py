@@ -1,8 +1,7 @@
 """What do people and reports ask the database? Named reads that never lock."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
-from hashlib import sha256
 from typing import Any
 
 from sqlalchemy import Select, Table, and_, func, or_, select
@@ -183,68 +182,43 @@ def health(tx: Tx) -> dict[str, Any] | None:
     return found[0] if found else None
 
 
-_DIGESTED: tuple[tuple[Table, tuple[str, ...]], ...] = (
-    (
-        tables.payments,
-        (
-            "id",
-            "status",
-            "currency",
-            "amount",
-            "amount_received",
-            "amount_refunded",
-            "amount_disputed",
-            "settled_gross",
-            "settled_fee",
-            "settled_net",
-            "failure_code",
-            "customer_email",
-            "is_foreign",
-            "final",
-            "paid_at",
-        ),
-    ),
-    (tables.refunds, ("id", "payment_id", "status", "currency", "amount")),
-    (tables.disputes, ("id", "payment_id", "status", "currency", "amount")),
-    (tables.checkout_sessions, ("id", "payment_id", "payment_status", "amount_total")),
-    (tables.balance_transactions, ("id", "payment_id", "amount", "fee", "net", "currency")),
-    (tables.allocations, ("payment_id", "invoice_id", "amount", "rule", "decided_by")),
-    (
-        tables.settlements,
-        (
-            "invoice_id",
-            "currency",
-            "amount_due",
-            "received",
-            "refunded",
-            "refund_pending",
-            "disputed",
-            "net",
-            "payment_status",
-            "paid_at",
-        ),
-    ),
-)
+def last_runs(tx: Tx) -> Found:
+    """The latest run of each sweep, and of each the latest that came to its end."""
+    column = tables.sweep_runs.c
+    latest = select(func.max(column.id)).group_by(column.sweep)
+    done = latest.where(column.state == "done")
+    asked = select(tables.sweep_runs).where(or_(column.id.in_(latest), column.id.in_(done)))
+    return _found(tx, asked.order_by(column.sweep, column.id))
 
 
-def digest(tx: Tx) -> str:
-    """A digest of everything that is a function of the set of evidence: equal books, equal digest."""
-    whole = sha256()
-    for table, names in _DIGESTED:
-        asked = select(*(table.c[name] for name in names)).order_by(*table.primary_key)
-        if table is tables.settlements:
-            # An invoice that a payment has named and left keeps an empty row: history, not state.
-            asked = asked.where(or_(table.c.payment_status != "unpaid", table.c.net != 0))
-        _feed(whole, tx, asked)
-    column = tables.exceptions.c
-    # This kind looks at the invoice's own word, which is the app's and outside the digest.
-    asked = select(column.kind, column.subject).where(
-        column.state == "open", column.kind != "paid_here_not_at_stripe"
+def cursors(tx: Tx) -> Found:
+    """How far each sweep has come."""
+    return _found(tx, select(tables.cursors).order_by(tables.cursors.c.name))
+
+
+def events_by_source(tx: Tx, since: datetime) -> dict[str, int]:
+    """How many of Stripe's events since a moment came first through each door."""
+    column = tables.stripe_events.c
+    rows = tx.execute(
+        select(column.source, func.count()).where(column.created >= since).group_by(column.source)
     )
-    _feed(whole, tx, asked.order_by(column.kind, column.subject))
-    return whole.hexdigest()
+    return dict(rows.all())
 
 
-def _feed(whole: Any, tx: Tx, statement: Select[Any]) -> None:
-    rows: Sequence[Any] = tx.execute(statement).all()
-    whole.update(repr(sorted(map(repr, map(tuple, rows)))).encode())
+def fetch_backlog(tx: Tx) -> tuple[int, datetime | None]:
+    """How many objects wait to be read again, and since when the oldest does."""
+    column = tables.fetches.c
+    count, oldest = tx.execute(select(func.count(), func.min(column.asked_at))).one()
+    return count, oldest
+
+
+def open_exception_counts(tx: Tx, *, now: datetime) -> dict[str, int]:
+    """How many exceptions of each kind need a person now."""
+    column = tables.exceptions.c
+    rows = tx.execute(
+        select(column.kind, func.count())
+        .where(and_(column.state == "open", column.counts_from <= now))
+        .group_by(column.kind)
+        .order_by(column.kind)
+    )
+    return dict(rows.all())

@@ -330,3 +330,28 @@ webhook_health = Table(
     Column("last_bad_at", UtcDateTime),
     Column("last_bad_reason", Text, nullable=False),
 )
+
+cursors = Table(
+    "cursors",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("position", UtcDateTime, nullable=False),
+    Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# What a sweep has looked at: all of Stripe's time from `covered_from` until `covered_until`, the latter not included.
+sweep_runs = Table(
+    "sweep_runs",
+    metadata,
+    Column("id", BigInt, primary_key=True, autoincrement=True),
+    Column("sweep", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("started_at", UtcDateTime, nullable=False),
+    Column("ended_at", UtcDateTime),
+    Column("covered_from", UtcDateTime),
+    Column("covered_until", UtcDateTime),
+    Column("objects", BigInt, nullable=False, server_default="0"),
+    Column("found", BigInt, nullable=False, server_default="0"),
+    Column("error", Text),
+    Index("ix_sweep_runs_sweep_started_at", "sweep", "started_at"),
+)

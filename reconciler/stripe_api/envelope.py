@@ -6,6 +6,7 @@ Two kinds arrive at one endpoint: the snapshot event of API v1, which carries th
 beyond 2**53, no NUL, no lone surrogate, no depth that could exhaust a stack.
 """
 
+import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -84,6 +85,41 @@ def read_event(body: bytes) -> StripeEvent:
     if kind == "v2.core.event":
         return _thin(root, body)
     raise MalformedBody("not_an_event")
+
+
+def read_listed_event(body: bytes) -> StripeEvent:
+    """Return an event that Stripe's own list holds, or raise MalformedBody.
+
+    What the webhook refuses for a NUL or a lone surrogate in some text is read here all the same, with U+FFFD in its
+    place: an authenticated list is where such an event must not be lost. `body` is then what was made of it.
+    """
+    try:
+        return read_event(body)
+    except MalformedBody as first:
+        try:
+            return read_event(cleaned(body))
+        except MalformedBody:
+            raise first from None
+
+
+def cleaned(body: bytes) -> bytes:
+    """Return the same JSON with U+FFFD for each NUL and lone surrogate; raise MalformedBody if it is none."""
+    try:
+        return json.dumps(_cleaned(json.loads(body))).encode()
+    except RecursionError:
+        raise MalformedBody("too_deep") from None
+    except ValueError:
+        raise MalformedBody("not_json") from None
+
+
+def _cleaned(value: Any) -> Any:
+    if isinstance(value, str):
+        return sanitise(value)
+    if isinstance(value, list):
+        return [_cleaned(each) for each in value]
+    if isinstance(value, dict):
+        return {sanitise(key): _cleaned(each) for key, each in value.items()}
+    return value
 
 
 def is_name(value: object) -> bool:

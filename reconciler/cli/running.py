@@ -1,0 +1,144 @@
+"""`serve`, `daemon` and `up`: the programs that stay."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Final
+
+from reconciler import daemon as daemon_jobs
+from reconciler.cli.context import (
+    Config,
+    Refused,
+    app,
+    database,
+    gateway_of,
+    inbox_of,
+    now,
+    settings_of,
+)
+from reconciler.cli.guard import guarded
+from reconciler.cli.output import complain
+from reconciler.config import Settings, require
+from reconciler.daemon import Timing
+from reconciler.poll import Poller
+from webhook.app import WebhookSettings, create_app
+from webhook.app import serve as run_server
+
+# systemd waits longer than that before it kills (TimeoutStopSec=), and both children need less.
+END_WITHIN_S: Final = 15.0
+
+
+@app.command()
+def serve(config: Config = None) -> None:
+    """Run the webhook endpoint until SIGTERM."""
+    settings = settings_of(config)
+    require(settings, "mode", "webhook_secret")
+    with database(settings) as db:
+        webhook = settings.webhook
+        application = create_app(
+            inbox_of(settings, db),
+            WebhookSettings(
+                secrets=tuple(
+                    each.get_secret_value() for each in settings.secrets.stripe_webhook_secret
+                ),
+                max_body_bytes=webhook.max_body_bytes,
+                body_timeout_s=webhook.body_timeout_s,
+                tolerance_s=webhook.tolerance_s,
+            ),
+        )
+        try:
+            code = run_server(application, host=webhook.listen.host, port=webhook.listen.port)
+        except OSError as error:
+            raise Refused(
+                f"[webhook] listen: {webhook.listen} can't be bound ({error.strerror}): choose another",
+                3,
+            ) from None
+    sys.exit(code)
+
+
+@app.command()
+def daemon(config: Config = None) -> None:
+    """Sweep, retry and re-read until SIGTERM."""
+    settings = settings_of(config)
+    require(settings, "mode", "api_key")
+    stop = threading.Event()
+    with database(settings) as db:
+        poller = Poller(
+            db=db,
+            gateway=gateway_of(settings, stop),
+            inbox=inbox_of(settings, db),
+            now=now,
+        )
+        code = daemon_jobs.run(daemon_jobs.jobs_of(poller, _timing(settings)), db, stop)
+    sys.exit(code)
+
+
+def _timing(settings: Settings) -> Timing:
+    sweeps = settings.sweeps
+    return Timing(
+        events_s=sweeps.events_s,
+        lag_s=sweeps.events_lag_s,
+        overlap_s=sweeps.events_overlap_s,
+        deep_s=sweeps.events_deep_s,
+        deep_overlap_s=sweeps.events_deep_overlap_s,
+        night=sweeps.night_utc,
+    )
+
+
+@app.command()
+def up(config: Config = None) -> None:
+    """Run `serve` and `daemon` together; they stop together, and when one fails, both end."""
+    settings = settings_of(config)
+    require(settings, "mode", "webhook_secret", "api_key")
+    with database(settings):
+        pass  # What would stop both is said once, before either starts.
+    spawn = multiprocessing.get_context("spawn")
+    children = {
+        name: spawn.Process(target=_child, args=(command, config), name=name)
+        for name, command in (("webhook", serve), ("daemon", daemon))
+    }
+    asked: list[int] = []
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
+        for child in children.values():
+            if child.is_alive():
+                child.terminate()
+
+    for each in children.values():
+        each.start()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    multiprocessing.connection.wait([each.sentinel for each in children.values()])
+    first = next(name for name, each in children.items() if not each.is_alive())
+    for each in children.values():
+        if each.is_alive():
+            each.terminate()
+        each.join(END_WITHIN_S)
+        if each.is_alive():
+            each.kill()
+            each.join()
+    if asked:
+        sys.exit(130 if asked[0] == signal.SIGINT else 0)
+    code = children[first].exitcode or 3
+    complain(f"the {first} ended by itself, so both were stopped; its own line above says why")
+    sys.exit(code if code > 0 else 3)
+
+
+def _child(command: Callable[[Path | None], None], config: Path | None) -> None:
+    """Be one of the two programs, and end with the other's parent."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    guarded(lambda: command(config))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os.kill(os.getpid(), signal.SIGTERM)

@@ -1,0 +1,177 @@
+"""`status`: does money still find its invoice, and if not, why? One line each, red ones first to be mended."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Final
+
+from reconciler.cli.context import AsJson, Config, app, database, now, settings_of
+from reconciler.cli.output import safe, say, say_json
+from reconciler.config import Settings
+from reconciler.core.exceptions import ExceptionKind
+from reconciler.db import events, queries
+from reconciler.db.session import Tx
+
+_DAY: Final = timedelta(days=1)
+_FETCH_LATE: Final = timedelta(minutes=5)
+# A sweep that has not ended well for so many of its intervals, and a little, is not just slow.
+_INTERVALS: Final = 3
+_SLACK: Final = timedelta(minutes=2)
+# What says that the program itself needs a hand; the other kinds are about single payments.
+_OF_THE_PROGRAM: Final = frozenset(
+    {
+        ExceptionKind.EVENT_DEAD,
+        ExceptionKind.READ_FORBIDDEN,
+        ExceptionKind.SWEEP_FAILING,
+        ExceptionKind.WRONG_ACCOUNT_OR_MODE,
+    }
+)
+
+
+class Colour(StrEnum):
+    """How a line stands: fine, worth a look, or something that a person must mend."""
+
+    GOOD = "ok"
+    LOOK = "look"
+    RED = "RED"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One thing that was looked at, with its mend where it is red."""
+
+    colour: Colour
+    what: str
+    words: str
+
+
+@app.command()
+def status(config: Config = None, as_json: AsJson = False) -> None:
+    """Show sweeps, lags, backlog and exceptions; exit 1 if a line is red."""
+    settings = settings_of(config)
+    at = now()
+    with database(settings) as db, db.reading() as tx:
+        lines = [
+            *_sweeps(tx, settings, at),
+            _webhook(tx, at),
+            _events(tx),
+            _fetches(tx, at),
+            *_exceptions(tx, at),
+        ]
+    if as_json:
+        say_json([{"state": each.colour, "what": each.what, "words": each.words} for each in lines])
+    else:
+        width = max(len(each.what) for each in lines)
+        for each in lines:
+            say(f"{each.colour:<4}  {each.what:<{width}}  {each.words}")
+    sys.exit(1 if any(each.colour is Colour.RED for each in lines) else 0)
+
+
+def _sweeps(tx: Tx, settings: Settings, at: datetime) -> Iterator[Line]:
+    every = {
+        "events": timedelta(seconds=settings.sweeps.events_s),
+        "events_deep": timedelta(seconds=settings.sweeps.events_deep_s),
+        "events_night": _DAY,
+    }
+    runs = queries.last_runs(tx)
+    for name, interval in every.items():
+        mine = [each for each in runs if each["sweep"] == name]
+        yield _sweep(name, mine, interval, at)
+    for cursor in queries.cursors(tx):
+        behind = words_of(at - cursor["position"])
+        yield Line(Colour.GOOD, f"cursor {cursor['name']}", f"{behind} behind the present")
+
+
+def _sweep(name: str, runs: list[dict[str, Any]], interval: timedelta, at: datetime) -> Line:
+    done = next((each for each in runs if each["state"] == "done"), None)
+    last = runs[-1] if runs else None
+    if last is None:
+        waits = name == "events_night"
+        words = "never ran; is the daemon running?" if not waits else "waits for its first night"
+        return Line(Colour.LOOK if waits else Colour.RED, name, words)
+    is_late = done is None or at - done["started_at"] > _INTERVALS * interval + _SLACK
+    if done is None:
+        words = "has never come to its end"
+    else:
+        words = f"{words_of(at - done['started_at'])} ago, {_covered(done)}"
+    if last["state"] == "failed":
+        words += f"; the last one failed: {safe(str(last['error']))}"
+    elif is_late:
+        words += "; is the daemon running?"
+    if is_late:
+        return Line(Colour.RED, name, words)
+    return Line(Colour.LOOK if last["state"] == "failed" else Colour.GOOD, name, words)
+
+
+def _covered(run: Mapping[str, Any]) -> str:
+    if run["covered_from"] is None or run["covered_until"] is None:
+        return "nothing to look at"
+    stretch = words_of(run["covered_until"] - run["covered_from"])
+    return f"looked at {stretch}, {run['objects']} events, {run['found']} new"
+
+
+def _webhook(tx: Tx, at: datetime) -> Line:
+    health = queries.health(tx)
+    came = queries.events_by_source(tx, at - _DAY)
+    by_webhook, by_sweep = came.get("webhook", 0), came.get("poll", 0)
+    words = f"{by_webhook} events of the last day came by webhook, {by_sweep} by a sweep"
+    if health is None:
+        words += "; no delivery was ever counted"
+    else:
+        words += f"; last good one {_ago(health['last_good_at'], at)}"
+        if health["bad"]:
+            reason = safe(health["last_bad_reason"])
+            words += f", last bad one {_ago(health['last_bad_at'], at)} ({reason})"
+    if by_sweep and not by_webhook:
+        mend = "look at the endpoint's address and secret in the Stripe Dashboard"
+        return Line(Colour.RED, "webhook", f"{words}: {mend}")
+    return Line(Colour.LOOK if by_sweep else Colour.GOOD, "webhook", words)
+
+
+def _events(tx: Tx) -> Line:
+    counted = events.counts(tx)
+    dead, failed = counted.get("dead", 0), counted.get("failed", 0)
+    words = ", ".join(f"{number} {state}" for state, number in sorted(counted.items()))
+    if dead:
+        return Line(Colour.RED, "events", f"{words}: see `reconciler events list --state dead`")
+    return Line(Colour.LOOK if failed else Colour.GOOD, "events", words or "none yet")
+
+
+def _fetches(tx: Tx, at: datetime) -> Line:
+    count, oldest = queries.fetch_backlog(tx)
+    if not count or oldest is None:
+        return Line(Colour.GOOD, "fetches", "nothing waits to be read")
+    is_late = at - oldest > _FETCH_LATE
+    words = f"{count} objects wait to be read, the oldest for {words_of(at - oldest)}"
+    if is_late:
+        return Line(Colour.RED, "fetches", f"{words}: is the daemon running, and may its key read?")
+    return Line(Colour.GOOD, "fetches", words)
+
+
+def _exceptions(tx: Tx, at: datetime) -> Iterator[Line]:
+    counted = queries.open_exception_counts(tx, now=at)
+    mine = {kind: n for kind, n in counted.items() if kind in _OF_THE_PROGRAM}
+    if mine:
+        words = ", ".join(f"{n} {kind}" for kind, n in mine.items())
+        yield Line(Colour.RED, "alerts", f"{words}: see `reconciler exceptions list`")
+    rest = {kind: n for kind, n in counted.items() if kind not in mine}
+    if rest:
+        words = ", ".join(f"{n} {kind}" for kind, n in rest.items())
+        yield Line(Colour.LOOK, "exceptions", f"{words}: see `reconciler exceptions list`")
+    if not counted:
+        yield Line(Colour.GOOD, "exceptions", "none open")
+
+
+def _ago(moment: datetime | None, at: datetime) -> str:
+    return "never" if moment is None else f"{words_of(at - moment)} ago"
+
+
+def words_of(span: timedelta) -> str:
+    """A stretch of time as a person says it: 12 s, 3 min, 5 h, 4 d."""
+    seconds = max(0, int(span.total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -1,0 +1,105 @@
+"""Which events did Stripe make that never reached us?
+
+`GET /v1/events` by time (https://docs.stripe.com/api/events/list), never by a stored id, which ages out after 30 days. Lists
+are newest first, so that a page proves nothing about what is older: the window is cut into slices, oldest first, and the
+cursor moves to a slice's end in the transaction of the slice's last page. A crash repeats at most one slice.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from hashlib import sha256
+from typing import Final
+
+import structlog
+
+from reconciler.core.exceptions import ExceptionKind
+from reconciler.core.observation import Source, moment, ms
+from reconciler.core.schedule import SECOND_MS, Window, events_window, slices
+from reconciler.db import alerts, events, sweeps
+from reconciler.db.session import Tx
+from reconciler.poll.poller import Poller
+from reconciler.poll.runs import Tally, recorded
+from reconciler.stripe_api.envelope import MalformedBody, StripeEvent, read_listed_event
+from reconciler.stripe_api.pager import Page, pages
+from reconciler.stripe_api.translate import EVENT_TYPES
+
+log = structlog.get_logger(__name__)
+
+CURSOR: Final = "events"
+# A question may name 20 types at most, and there are more.
+TYPES_MAX: Final = 20
+_TYPES: Final = tuple(sorted(EVENT_TYPES))
+TYPE_LISTS: Final = tuple(
+    _TYPES[start : start + TYPES_MAX] for start in range(0, len(_TYPES), TYPES_MAX)
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventsSweep:
+    """One depth of the sweep: its name in `sweep_runs`, and how far it reaches back behind the cursor."""
+
+    name: str
+    overlap_s: int
+    lag_s: int
+
+
+def sweep_events(poller: Poller, sweep: EventsSweep) -> None:
+    """Take in all events from behind the cursor until a moment ago. Raises StripeProblem, StorageUnavailable, Stopped."""
+    with recorded(poller, sweep.name) as tally:
+        window = events_window(
+            position_ms=_position_ms(poller),
+            date_ms=poller.gateway.date_ms(),
+            overlap_ms=sweep.overlap_s * SECOND_MS,
+            lag_ms=sweep.lag_s * SECOND_MS,
+        )
+        for part in slices(window):
+            _take_slice(poller, part, tally)
+
+
+def _position_ms(poller: Poller) -> int:
+    """Where the cursor stands; before the first sweep, the day from which everything counts."""
+    with poller.db.reading() as tx:
+        at = sweeps.position(tx, CURSOR)
+    return poller.inbox.policy.rules.since_ms if at is None else ms(at)
+
+
+def _take_slice(poller: Poller, part: Window, tally: Tally) -> None:
+    created = {"gte": part.since_ms // SECOND_MS, "lt": part.until_ms // SECOND_MS}
+    for types in TYPE_LISTS:
+        for page in pages(poller.gateway, "/v1/events", {"created": created, "types": list(types)}):
+            is_end = page.is_last and types is TYPE_LISTS[-1]
+            _take_page(poller, page, tally, part if is_end else None)
+    tally.covered(part)
+
+
+def _take_page(poller: Poller, page: Page, tally: Tally, complete: Window | None) -> None:
+    """Store and apply a page, and move the cursor with it if that completes a slice."""
+    readable: list[StripeEvent] = []
+    bad: list[tuple[str, str]] = []
+    for body in page.objects:
+        try:
+            readable.append(read_listed_event(body))
+        except MalformedBody as malformed:
+            bad.append((sha256(body).hexdigest()[:16], malformed.reason))
+    now = poller.now()
+    with poller.db.reading() as tx:
+        known = events.known(tx, [each.id for each in readable])
+
+    def besides(tx: Tx) -> None:
+        _ask_about(tx, bad, now)
+        if complete is not None:
+            sweeps.move(tx, CURSOR, moment(complete.until_ms), now)
+
+    poller.inbox.accept(readable, source=Source.POLL, now=now, besides=besides)
+    tally.objects += len(page.objects)
+    tally.found += len({each.id for each in readable} - known.keys())
+
+
+def _ask_about(tx: Tx, bad: Sequence[tuple[str, str]], now: datetime) -> None:
+    """Ask a person about what Stripe lists as events and nobody can read."""
+    for digest, reason in bad:
+        subject = f"unreadable event {digest}"
+        kind = ExceptionKind.EVENT_DEAD
+        if alerts.open_alert(tx, kind=kind, subject=subject, fingerprint=reason, now=now):
+            log.error("event.unreadable", digest=digest, reason=reason)

@@ -1,0 +1,138 @@
+"""What could no snapshot decide? Such objects are read again by their id, one by one.
+
+A read that can't be had is never taken for an answer. The object is asked for again, ever more rarely; what even then
+can't be read becomes a matter for a person, and the row goes: nothing here loops.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+
+import structlog
+
+from reconciler.apply import apply_payment_state
+from reconciler.core.exceptions import ExceptionKind
+from reconciler.core.observation import Observation, Source
+from reconciler.db import alerts, events, evidence
+from reconciler.db.events import EventState, Mark
+from reconciler.db.evidence import Fetch
+from reconciler.db.session import StorageUnavailable, Tx
+from reconciler.poll.poller import Poller
+from reconciler.poll.runs import line_of
+from reconciler.stripe_api.problems import ProblemKind, Stopped, StripeProblem
+from reconciler.stripe_api.reading import Reading, read_object
+from reconciler.stripe_api.translate import UnreadableObject, observe_object
+
+log = structlog.get_logger(__name__)
+
+AT_ONCE: Final = 100
+# So many in a row without an answer: it is Stripe that is away, not one object.
+IN_VAIN_MAX: Final = 3
+WAIT_MIN: Final = timedelta(seconds=6)
+WAIT_MAX: Final = timedelta(hours=1)
+# A replica may not know an object yet that an event has just told of.
+UNKNOWN_FOR: Final = timedelta(minutes=1)
+
+
+def read_due(poller: Poller) -> int:
+    """Read what is due and apply it; returns how many objects were read. Raises StripeProblem if Stripe is away."""
+    with poller.db.reading() as tx:
+        due = evidence.due(tx, poller.now(), limit=AT_ONCE)
+    read = in_vain = 0
+    for fetch in due:
+        try:
+            _apply(poller, fetch, read_object(poller.gateway, fetch.kind, fetch.object_id))
+            read, in_vain = read + 1, 0
+        except (Stopped, StorageUnavailable):
+            raise
+        except Exception as problem:
+            if not isinstance(problem, StripeProblem | UnreadableObject):
+                # Whatever one object does to us, the others must not wait for it.
+                log.exception("object.not_applied", subject=_subject(fetch))
+            _put_off(poller, fetch, problem)
+            away = isinstance(problem, StripeProblem) and problem.kind is ProblemKind.UNAVAILABLE
+            in_vain = in_vain + 1 if away else 0
+            if in_vain == IN_VAIN_MAX:
+                raise
+    return read
+
+
+def _apply(poller: Poller, fetch: Fetch, reading: Reading) -> None:
+    """Apply what was read. Raises UnreadableObject if reading it again is all that the answer asks for."""
+    inbox = poller.inbox
+    observations, wanted = observe_object(
+        reading.object,
+        span=reading.span,
+        evidence=reading.request_id,
+        vocabulary=inbox.vocabulary,
+        is_read=True,
+    )
+    itself = (fetch.kind.value, fetch.object_id)
+    now = poller.now()
+    with poller.db.writing() as tx:
+        if observations:
+            apply_payment_state(tx, observations, source=Source.POLL, now=now, policy=inbox.policy)
+        others = [each for each in wanted if each != itself]
+        evidence.ask(tx, others, "read", now)
+        if itself not in wanted:
+            _settle(tx, fetch, observations, now)
+    if itself in wanted:
+        raise UnreadableObject("the object is not what Stripe documents")
+    log.info("object.read", kind=fetch.kind.value, id=fetch.object_id, reason=fetch.reason)
+
+
+def _settle(tx: Tx, fetch: Fetch, observations: Sequence[Observation], now: datetime) -> None:
+    """Mark what waited for the read; one that told nothing of ours is answered too."""
+    if fetch.object_id not in {each.projection.id for each in observations}:
+        evidence.drop(tx, fetch)
+    waiting = events.deferred_about(tx, [fetch.object_id])
+    events.mark(tx, [Mark(id=id_, state=EventState.APPLIED, attempts=n) for id_, n in waiting])
+    subjects = [fetch.kind.value, _subject(fetch)]
+    alerts.close_alerts(tx, kind=ExceptionKind.READ_FORBIDDEN, subjects=subjects, now=now)
+
+
+def _put_off(poller: Poller, fetch: Fetch, problem: Exception) -> None:
+    """Ask again later, or give the object up and call a person."""
+    now = poller.now()
+    kind = problem.kind if isinstance(problem, StripeProblem) else ProblemKind.UNREADABLE
+    age = now - fetch.asked_at
+    words = str(problem) if isinstance(problem, UnreadableObject) else line_of(problem)
+    with poller.db.writing() as tx:
+        if _is_hopeless(kind, age):
+            evidence.drop(tx, fetch)
+            _call_a_person(tx, fetch, words, now)
+            return
+        evidence.postpone(tx, fetch, now + min(WAIT_MAX, max(WAIT_MIN, age)))
+        if kind is ProblemKind.FORBIDDEN:
+            # One right is missing for all objects of a kind: one row says so.
+            _alert(tx, ExceptionKind.READ_FORBIDDEN, fetch.kind.value, words, now)
+
+
+def _is_hopeless(kind: ProblemKind, age: timedelta) -> bool:
+    """Whether the same question would get the same answer for ever."""
+    match kind:
+        case ProblemKind.UNAVAILABLE | ProblemKind.FORBIDDEN:
+            return False
+        case ProblemKind.NOT_FOUND:
+            return age >= UNKNOWN_FOR
+        case ProblemKind.REFUSED | ProblemKind.UNREADABLE:
+            return age >= WAIT_MIN
+
+
+def _call_a_person(tx: Tx, fetch: Fetch, words: str, now: datetime) -> None:
+    waiting = events.deferred_about(tx, [fetch.object_id])
+    marks = [Mark(id=id_, state=EventState.DEAD, attempts=n + 1, error=words) for id_, n in waiting]
+    events.mark(tx, marks)
+    for each in marks:
+        _alert(tx, ExceptionKind.EVENT_DEAD, each.id, words, now)
+    if not marks:
+        _alert(tx, ExceptionKind.READ_FORBIDDEN, _subject(fetch), words, now)
+
+
+def _alert(tx: Tx, kind: ExceptionKind, subject: str, words: str, now: datetime) -> None:
+    if alerts.open_alert(tx, kind=kind, subject=subject, fingerprint=words, now=now):
+        log.error("object.unreadable", kind=kind.value, subject=subject, problem=words)
+
+
+def _subject(fetch: Fetch) -> str:
+    return f"{fetch.kind.value} {fetch.object_id}"

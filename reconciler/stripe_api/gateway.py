@@ -1,0 +1,178 @@
+"""How is Stripe asked a question, and when was the answer true?
+
+Reads only. The library (https://docs.stripe.com/sdks) signs, encodes and speaks HTTP; how often to try again, how fast to
+go and how long to wait are ours, because it neither retries a 429 nor obeys `Retry-After`, and waits 80 s by default.
+"""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import stripe
+import structlog
+
+from reconciler.core.observation import Span, ms
+from reconciler.stripe_api.budget import Budget
+from reconciler.stripe_api.problems import ProblemKind, Stopped, StripeProblem
+
+log = structlog.get_logger(__name__)
+
+TRIES: Final = 4
+BACK_OFF_S: Final = 0.5
+BACK_OFF_MAX_S: Final = 8.0
+RETRY_AFTER_MAX_S: Final = 30.0
+# A replica that answers may be that far behind: the answer was true at some moment since then.
+REPLICA_LAG_MS: Final = 5000
+_LAST_MS_OF_SECOND: Final = 999
+
+_TOO_MANY = 429
+_OUR_FAULT = range(400, 500)
+_ITS_FAULT = 500
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Access:
+    """Whom to ask, with which key, and how patiently. `base` is another address than Stripe's, for tests."""
+
+    api_key: str = field(repr=False)
+    api_version: str
+    base: str | None = None
+    connect_timeout_s: float = 3.0
+    read_timeout_s: float = 8.0
+    requests_per_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What Stripe said: the body, when it was true, Stripe's clock, and the request's id as evidence."""
+
+    body: bytes = field(repr=False)
+    span: Span
+    date_ms: int
+    request_id: str
+
+
+class Gateway:
+    """Reads from one Stripe account. Safe to use from several threads.
+
+    Every wait ends at once when `stop` is set, with Stopped. `before_asking` runs before each request; it is where the
+    program makes sure that no transaction of the database is open meanwhile.
+    """
+
+    def __init__(
+        self,
+        access: Access,
+        *,
+        stop: threading.Event | None = None,
+        before_asking: Callable[[], None] = lambda: None,
+        transport: stripe.HTTPClient | None = None,
+    ) -> None:
+        self._stop = stop or threading.Event()
+        self._before_asking = before_asking
+        self._budget = Budget(access.requests_per_s)
+        timeout = (access.connect_timeout_s, access.read_timeout_s)
+        self._client = stripe.StripeClient(
+            access.api_key,
+            stripe_version=access.api_version,
+            base_addresses={"api": access.base} if access.base else {},
+            max_network_retries=0,
+            http_client=transport or stripe.RequestsClient(timeout=timeout),
+        )
+
+    def ask(self, path: str, params: Mapping[str, Any] | None = None) -> Answer:
+        """Ask for `path`, such as `/v1/events`; try again while that may help. Raises StripeProblem or Stopped."""
+        pause_s = 0.0
+        for tries_left in reversed(range(TRIES)):
+            self._wait(pause_s + self._budget.take())
+            try:
+                return self._once(path, params or {})
+            except stripe.StripeError as error:
+                problem = self._problem(path, error)
+                if problem.kind is not ProblemKind.UNAVAILABLE or not tries_left:
+                    raise problem from None
+                pause_s = _pause_s(error, tries_left)
+        raise AssertionError("the last try either answers or raises")
+
+    def date_ms(self) -> int:
+        """What time it is at Stripe, by the `Date` of an answer; costs one request."""
+        return self.ask("/v1/events", {"limit": 1}).date_ms
+
+    def _once(self, path: str, params: Mapping[str, Any]) -> Answer:
+        self._before_asking()
+        began_s = time.monotonic()
+        try:
+            said = self._client.raw_request("get", path, **params)
+            body = said.body.encode()
+        except stripe.StripeError:
+            raise
+        except Exception as error:  # noqa: BLE001 - see below
+            # The library lets pass what its own parser throws at, for example, a body of endless depth.
+            words = f"{path}: the answer cannot be read ({type(error).__name__})"
+            raise StripeProblem(ProblemKind.UNREADABLE, words) from None
+        took_ms = int((time.monotonic() - began_s) * 1000)
+        date_ms = _date_ms(path, said.headers)
+        span = Span(date_ms - took_ms - REPLICA_LAG_MS, date_ms + _LAST_MS_OF_SECOND)
+        request_id = str(said.request_id or f"read of {path}")
+        return Answer(body=body, span=span, date_ms=date_ms, request_id=request_id)
+
+    def _wait(self, seconds: float) -> None:
+        if self._stop.wait(seconds):
+            raise Stopped
+
+    def _problem(self, path: str, error: stripe.StripeError) -> StripeProblem:
+        """What an error of the library's means; its own words may hold a whole answer, and are left out."""
+        status = error.http_status
+        if status == _TOO_MANY:
+            self._budget.halve()
+        kind = _kind_of(error)
+        request_id = f", {error.request_id}" if error.request_id else ""
+        what = f"status {status}" if status else type(error).__name__
+        log.warning("stripe.asked_in_vain", path=path, problem=kind.value, what=what)
+        return StripeProblem(kind, f"{path}: {_SENTENCES[kind]} ({what}{request_id})")
+
+
+_SENTENCES: Final = {
+    ProblemKind.UNAVAILABLE: "Stripe gives no answer",
+    ProblemKind.FORBIDDEN: "the key may not read this",
+    ProblemKind.NOT_FOUND: "there is no such object for this key",
+    ProblemKind.REFUSED: "Stripe refused the question",
+    ProblemKind.UNREADABLE: "the answer cannot be read",
+}
+
+
+def _kind_of(error: stripe.StripeError) -> ProblemKind:
+    status = error.http_status
+    match status:
+        case None:
+            return ProblemKind.UNAVAILABLE
+        case 401 | 403:
+            return ProblemKind.FORBIDDEN
+        case 404:
+            return ProblemKind.NOT_FOUND
+        case 409 | 429:
+            return ProblemKind.UNAVAILABLE
+    if status in _OUR_FAULT:
+        return ProblemKind.REFUSED
+    return ProblemKind.UNAVAILABLE if status >= _ITS_FAULT else ProblemKind.UNREADABLE
+
+
+def _pause_s(error: stripe.StripeError, tries_left: int) -> float:
+    """How long to wait before the next try: what Stripe asks for, else a random part of a growing bound."""
+    with suppress(KeyError, TypeError, ValueError):
+        asked_s = float((error.headers or {})["retry-after"])
+        return min(RETRY_AFTER_MAX_S, max(0.0, asked_s))
+    bound_s = min(BACK_OFF_MAX_S, BACK_OFF_S * 2 ** (TRIES - tries_left))
+    return random.uniform(0.0, bound_s)  # noqa: S311 - spreads retries, keeps no secret
+
+
+def _date_ms(path: str, headers: Mapping[str, str]) -> int:
+    try:
+        return ms(parsedate_to_datetime(headers["date"]))
+    except (KeyError, TypeError, ValueError):
+        words = f"{path}: the answer has no Date"
+        raise StripeProblem(ProblemKind.UNREADABLE, words) from None
