@@ -135,6 +135,8 @@ class RefundFacts:
     currencies: frozenset[str] = grows()
     charges: frozenset[str] = grows()
     intents: frozenset[str] = grows()
+    # Whether money has moved for it. What is not captured of a hold is released as a refund for which none ever does.
+    booked: bool = rises(default=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -198,6 +200,7 @@ def lift(observation: Observation) -> Facts:
                 currencies=frozenset({seen.currency}),
                 charges=_known(seen.charge),
                 intents=_known(seen.intent),
+                booked=seen.booked,
             )
         case DisputeSeen():
             return DisputeFacts(

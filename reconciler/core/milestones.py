@@ -7,10 +7,11 @@ database keeps one notification a (milestone, user). Facts that are older than t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.core.facts import SUCCEEDED
 from reconciler.core.invoice import Invoice, Settlement
 from reconciler.core.ledger import Rules
 from reconciler.core.payment import Book, PaymentStatus, failed_attempts, payment_currency
-from reconciler.core.words import refund_word
+from reconciler.core.words import gives_back, refund_word
 
 _REFUND_NOTICES = {"succeeded": "refund_done", "failed": "refund_failed"}
 
@@ -67,6 +68,8 @@ def of_payment(
                 )
     for refund_id, refund in after.refunds.items():
         word = refund_word(refund)
+        if word == SUCCEEDED and not gives_back(refund, after.facts.charges):
+            continue
         earlier = before.refunds.get(refund_id)
         if word in _REFUND_NOTICES and (earlier is None or refund_word(earlier) != word):
             kind = _REFUND_NOTICES[word]

@@ -119,7 +119,10 @@ class ChargeSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RefundSeen:
-    """A refund as it was seen (https://docs.stripe.com/api/refunds/object)."""
+    """A refund as it was seen (https://docs.stripe.com/api/refunds/object).
+
+    `booked` says that it names a balance transaction: money has moved.
+    """
 
     id: str
     charge: str | None
@@ -128,6 +131,7 @@ class RefundSeen:
     amount_minor: int
     currency: str
     created_ms: int
+    booked: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

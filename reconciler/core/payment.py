@@ -24,10 +24,10 @@ from reconciler.core.lattice import current
 from reconciler.core.observation import Failure, Reference, ReferenceKind, TransactionSeen
 from reconciler.core.words import (
     DISPUTE_MONEY,
-    REFUND_DEAD,
     REFUND_IN_FLIGHT,
     DisputeClass,
     dispute_class,
+    gives_back,
     refund_word,
 )
 
@@ -106,7 +106,7 @@ class Summary:
 
 def summarise(book: Book) -> Summary:
     """Derive the whole state of a payment from its facts."""
-    standing = [each for each in book.refunds.values() if refund_word(each) not in REFUND_DEAD]
+    standing = [each for each in book.refunds.values() if gives_back(each, book.facts.charges)]
     pending = [each for each in standing if refund_word(each) in REFUND_IN_FLIGHT]
     status, currency = payment_status(book), payment_currency(book)
     attempts = failed_attempts(book)

@@ -3,9 +3,10 @@
 Refunds: https://docs.stripe.com/refunds#failed-refunds . Disputes: https://docs.stripe.com/disputes/how-disputes-work .
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 
-from reconciler.core.facts import CANCELED, SUCCEEDED, DisputeFacts, RefundFacts
+from reconciler.core.facts import CANCELED, SUCCEEDED, ChargeFacts, DisputeFacts, RefundFacts
 
 # A refund climbs: in flight < succeeded < dead. Within a class the order only makes the word shown the same for all.
 REFUND_RANK = {"pending": 0, "requires_action": 1, SUCCEEDED: 2, CANCELED: 3, "failed": 4}
@@ -53,3 +54,18 @@ def dispute_word(dispute: DisputeFacts) -> str:
 def dispute_class(dispute: DisputeFacts) -> DisputeClass:
     """What the highest word of a dispute means; a dispute of which we know no word is open."""
     return DISPUTE_RANK[dispute_word(dispute)][1]
+
+
+def gives_back(refund: RefundFacts, charges: Mapping[str, ChargeFacts]) -> bool:
+    """Whether a refund takes money from what was received, now or soon; `charges` are those of its payment.
+
+    One that failed or was canceled does not. Nor does the release of a hold: what is authorised and not captured is
+    "automatically refunded" (https://docs.stripe.com/api/payment_intents/capture), and never was money.
+    """
+    if refund_word(refund) in REFUND_DEAD:
+        return False
+    if refund.booked or refund_word(refund) != SUCCEEDED:
+        return True
+    known = [charges[each] for each in refund.charges if each in charges]
+    of = known or (list(charges.values()) if len(charges) == 1 else [])
+    return not of or any(each.captured_minor >= max(each.amounts, default=0) for each in of)

@@ -83,8 +83,7 @@ def _take_page(poller: Poller, page: Page, tally: Tally, complete: Window | None
         except MalformedBody as malformed:
             bad.append((sha256(body).hexdigest()[:16], malformed.reason))
     now = poller.now()
-    with poller.db.reading() as tx:
-        known = events.known(tx, [each.id for each in readable])
+    known = _known(poller, readable)
 
     def besides(tx: Tx) -> None:
         _ask_about(tx, bad, now)
@@ -93,7 +92,14 @@ def _take_page(poller: Poller, page: Page, tally: Tally, complete: Window | None
 
     poller.inbox.accept(readable, source=Source.POLL, now=now, besides=besides)
     tally.objects += len(page.objects)
-    tally.found += len({each.id for each in readable} - known.keys())
+    tally.found += len({each.id for each in readable} - known)
+
+
+def _known(poller: Poller, listed: Sequence[StripeEvent]) -> frozenset[str]:
+    if not listed:
+        return frozenset()
+    with poller.db.reading() as tx:
+        return frozenset(events.known(tx, [each.id for each in listed]))
 
 
 def _ask_about(tx: Tx, bad: Sequence[tuple[str, str]], now: datetime) -> None:

@@ -20,7 +20,7 @@ from reconciler.db.session import StorageUnavailable, Tx
 from reconciler.poll.poller import Poller
 from reconciler.poll.runs import line_of
 from reconciler.stripe_api.problems import ProblemKind, Stopped, StripeProblem
-from reconciler.stripe_api.reading import Reading, read_object
+from reconciler.stripe_api.reading import read_object
 from reconciler.stripe_api.translate import UnreadableObject, observe_object
 
 log = structlog.get_logger(__name__)
@@ -32,6 +32,8 @@ WAIT_MIN: Final = timedelta(seconds=6)
 WAIT_MAX: Final = timedelta(hours=1)
 # A replica may not know an object yet that an event has just told of.
 UNKNOWN_FOR: Final = timedelta(minutes=1)
+# An answer that can't be used. One may be a proxy's or a moment's; a second one is about the object.
+_ANSWERS: Final = frozenset({ProblemKind.REFUSED, ProblemKind.UNREADABLE})
 
 
 def read_due(poller: Poller) -> int:
@@ -41,7 +43,7 @@ def read_due(poller: Poller) -> int:
     read = in_vain = 0
     for fetch in due:
         try:
-            _apply(poller, fetch, read_object(poller.gateway, fetch.kind, fetch.object_id))
+            _read(poller, fetch)
             read, in_vain = read + 1, 0
         except (Stopped, StorageUnavailable):
             raise
@@ -57,9 +59,10 @@ def read_due(poller: Poller) -> int:
     return read
 
 
-def _apply(poller: Poller, fetch: Fetch, reading: Reading) -> None:
-    """Apply what was read. Raises UnreadableObject if reading it again is all that the answer asks for."""
-    inbox = poller.inbox
+def _read(poller: Poller, fetch: Fetch) -> None:
+    """Read an object and apply it. Raises UnreadableObject if the answer asks for nothing but to be read again."""
+    inbox, began = poller.inbox, poller.now()
+    reading = read_object(poller.gateway, fetch.kind, fetch.object_id)
     observations, wanted = observe_object(
         reading.object,
         span=reading.span,
@@ -72,21 +75,26 @@ def _apply(poller: Poller, fetch: Fetch, reading: Reading) -> None:
     with poller.db.writing() as tx:
         if observations:
             apply_payment_state(tx, observations, source=Source.POLL, now=now, policy=inbox.policy)
-        others = [each for each in wanted if each != itself]
-        evidence.ask(tx, others, "read", now)
         if itself not in wanted:
-            _settle(tx, fetch, observations, now)
+            _settle(tx, fetch, observations, began, now)
+        evidence.ask(tx, wanted, "read", now)
     if itself in wanted:
         raise UnreadableObject("the object is not what Stripe documents")
     log.info("object.read", kind=fetch.kind.value, id=fetch.object_id, reason=fetch.reason)
 
 
-def _settle(tx: Tx, fetch: Fetch, observations: Sequence[Observation], now: datetime) -> None:
+def _settle(
+    tx: Tx, fetch: Fetch, seen: Sequence[Observation], began: datetime, now: datetime
+) -> None:
     """Mark what waited for the read; one that told nothing of ours is answered too."""
-    if fetch.object_id not in {each.projection.id for each in observations}:
+    if fetch.object_id not in {each.projection.id for each in seen}:
         evidence.drop(tx, fetch)
     waiting = events.deferred_about(tx, [fetch.object_id])
-    events.mark(tx, [Mark(id=id_, state=EventState.APPLIED, attempts=n) for id_, n in waiting])
+    # An event that came in while we read may tell of something later than the answer does.
+    told = [(id_, n) for id_, n, received_at in waiting if received_at <= began]
+    events.mark(tx, [Mark(id=id_, state=EventState.APPLIED, attempts=n) for id_, n in told])
+    if len(told) < len(waiting):
+        evidence.ask(tx, [(fetch.kind.value, fetch.object_id)], "event", now)
     subjects = [fetch.kind.value, _subject(fetch)]
     alerts.close_alerts(tx, kind=ExceptionKind.READ_FORBIDDEN, subjects=subjects, now=now)
 
@@ -96,32 +104,33 @@ def _put_off(poller: Poller, fetch: Fetch, problem: Exception) -> None:
     now = poller.now()
     kind = problem.kind if isinstance(problem, StripeProblem) else ProblemKind.UNREADABLE
     age = now - fetch.asked_at
+    is_answer = kind in _ANSWERS
     words = str(problem) if isinstance(problem, UnreadableObject) else line_of(problem)
     with poller.db.writing() as tx:
-        if _is_hopeless(kind, age):
+        if _is_hopeless(kind, fetch.attempts, age):
             evidence.drop(tx, fetch)
             _call_a_person(tx, fetch, words, now)
             return
-        evidence.postpone(tx, fetch, now + min(WAIT_MAX, max(WAIT_MIN, age)))
+        # The same answer again is proof enough, and is had soon; no answer is waited for ever more patiently.
+        wait = WAIT_MIN if is_answer else min(WAIT_MAX, max(WAIT_MIN, age))
+        evidence.postpone(tx, fetch, now + wait, attempts=fetch.attempts + is_answer)
         if kind is ProblemKind.FORBIDDEN:
             # One right is missing for all objects of a kind: one row says so.
             _alert(tx, ExceptionKind.READ_FORBIDDEN, fetch.kind.value, words, now)
 
 
-def _is_hopeless(kind: ProblemKind, age: timedelta) -> bool:
+def _is_hopeless(kind: ProblemKind, attempts: int, age: timedelta) -> bool:
     """Whether the same question would get the same answer for ever."""
-    match kind:
-        case ProblemKind.UNAVAILABLE | ProblemKind.FORBIDDEN:
-            return False
-        case ProblemKind.NOT_FOUND:
-            return age >= UNKNOWN_FOR
-        case ProblemKind.REFUSED | ProblemKind.UNREADABLE:
-            return age >= WAIT_MIN
+    if kind is ProblemKind.NOT_FOUND:
+        return age >= UNKNOWN_FOR
+    return kind in _ANSWERS and attempts > 0
 
 
 def _call_a_person(tx: Tx, fetch: Fetch, words: str, now: datetime) -> None:
     waiting = events.deferred_about(tx, [fetch.object_id])
-    marks = [Mark(id=id_, state=EventState.DEAD, attempts=n + 1, error=words) for id_, n in waiting]
+    marks = [
+        Mark(id=id_, state=EventState.DEAD, attempts=n + 1, error=words) for id_, n, _ in waiting
+    ]
     events.mark(tx, marks)
     for each in marks:
         _alert(tx, ExceptionKind.EVENT_DEAD, each.id, words, now)

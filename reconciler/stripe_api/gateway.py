@@ -4,12 +4,14 @@ Reads only. The library (https://docs.stripe.com/sdks) signs, encodes and speaks
 go and how long to wait are ours, because it neither retries a 429 nor obeys `Retry-After`, and waits 80 s by default.
 """
 
+import logging
 import random
 import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -22,14 +24,17 @@ from reconciler.stripe_api.problems import ProblemKind, Stopped, StripeProblem
 
 log = structlog.get_logger(__name__)
 
+# At the level debug the library logs whole answers, which are full of people's names and addresses.
+logging.getLogger("stripe").setLevel(logging.WARNING)
+
 TRIES: Final = 4
-BACK_OFF_S: Final = 0.5
-BACK_OFF_MAX_S: Final = 8.0
+BACK_OFF_S: Final = 1.0
 RETRY_AFTER_MAX_S: Final = 30.0
 # A replica that answers may be that far behind: the answer was true at some moment since then.
 REPLICA_LAG_MS: Final = 5000
 _LAST_MS_OF_SECOND: Final = 999
 
+_GOOD = range(200, 300)
 _TOO_MANY = 429
 _OUR_FAULT = range(400, 500)
 _ITS_FAULT = 500
@@ -57,6 +62,36 @@ class Answer:
     request_id: str
 
 
+class _NoAnswer(Exception):  # noqa: N818 - it names a state of the world, not our mistake
+    """Stripe was not reached (`status` is None), or answered otherwise than with 2xx; the body is left behind."""
+
+    def __init__(self, status: int | None, headers: Mapping[str, str]) -> None:
+        super().__init__(status)
+        self.status = status
+        self.headers = headers
+
+
+class _Transport(stripe.HTTPClient):
+    """Lets only good answers reach the library.
+
+    Of any other the library makes an error that holds the whole body, and drops the headers of one that is not JSON.
+    """
+
+    name = "requests"
+
+    def __init__(self, inner: stripe.HTTPClient) -> None:
+        super().__init__()
+        self._inner = inner
+
+    def request(self, *asked: Any, **named: Any) -> Any:
+        """Ask, and raise _NoAnswer for a status that is not 2xx."""
+        said = self._inner.request(*asked, **named)
+        _, status, headers = said
+        if status not in _GOOD:
+            raise _NoAnswer(status, headers)
+        return said
+
+
 class Gateway:
     """Reads from one Stripe account. Safe to use from several threads.
 
@@ -71,31 +106,33 @@ class Gateway:
         stop: threading.Event | None = None,
         before_asking: Callable[[], None] = lambda: None,
         transport: stripe.HTTPClient | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._stop = stop or threading.Event()
         self._before_asking = before_asking
-        self._budget = Budget(access.requests_per_s)
+        self._monotonic = monotonic
+        self._budget = Budget(access.requests_per_s, monotonic=monotonic)
         timeout = (access.connect_timeout_s, access.read_timeout_s)
         self._client = stripe.StripeClient(
             access.api_key,
             stripe_version=access.api_version,
             base_addresses={"api": access.base} if access.base else {},
             max_network_retries=0,
-            http_client=transport or stripe.RequestsClient(timeout=timeout),
+            http_client=_Transport(transport or stripe.RequestsClient(timeout=timeout)),
         )
 
     def ask(self, path: str, params: Mapping[str, Any] | None = None) -> Answer:
         """Ask for `path`, such as `/v1/events`; try again while that may help. Raises StripeProblem or Stopped."""
-        pause_s = 0.0
         for tries_left in reversed(range(TRIES)):
-            self._wait(pause_s + self._budget.take())
+            self._wait(self._budget.take())
             try:
                 return self._once(path, params or {})
-            except stripe.StripeError as error:
-                problem = self._problem(path, error)
-                if problem.kind is not ProblemKind.UNAVAILABLE or not tries_left:
+            except _NoAnswer as vain:
+                problem = self._problem(path, vain)
+                if not tries_left or not _may_help(problem, vain):
                     raise problem from None
-                pause_s = _pause_s(error, tries_left)
+                pause_s = _pause_s(vain, tries_left)
+            self._wait(pause_s)
         raise AssertionError("the last try either answers or raises")
 
     def date_ms(self) -> int:
@@ -104,17 +141,19 @@ class Gateway:
 
     def _once(self, path: str, params: Mapping[str, Any]) -> Answer:
         self._before_asking()
-        began_s = time.monotonic()
+        began_s = self._monotonic()
         try:
             said = self._client.raw_request("get", path, **params)
             body = said.body.encode()
-        except stripe.StripeError:
+        except _NoAnswer:
             raise
+        except stripe.APIConnectionError:
+            raise _NoAnswer(None, {}) from None
         except Exception as error:  # noqa: BLE001 - see below
-            # The library lets pass what its own parser throws at, for example, a body of endless depth.
+            # The library tells of a body that is no JSON in its own errors, and lets other ones pass.
             words = f"{path}: the answer cannot be read ({type(error).__name__})"
             raise StripeProblem(ProblemKind.UNREADABLE, words) from None
-        took_ms = int((time.monotonic() - began_s) * 1000)
+        took_ms = int((self._monotonic() - began_s) * 1000)
         date_ms = _date_ms(path, said.headers)
         span = Span(date_ms - took_ms - REPLICA_LAG_MS, date_ms + _LAST_MS_OF_SECOND)
         request_id = str(said.request_id or f"read of {path}")
@@ -124,16 +163,15 @@ class Gateway:
         if self._stop.wait(seconds):
             raise Stopped
 
-    def _problem(self, path: str, error: stripe.StripeError) -> StripeProblem:
-        """What an error of the library's means; its own words may hold a whole answer, and are left out."""
-        status = error.http_status
-        if status == _TOO_MANY:
+    def _problem(self, path: str, vain: _NoAnswer) -> StripeProblem:
+        if vain.status == _TOO_MANY:
             self._budget.halve()
-        kind = _kind_of(error)
-        request_id = f", {error.request_id}" if error.request_id else ""
-        what = f"status {status}" if status else type(error).__name__
+        kind = _kind_of(vain.status)
+        what = f"status {vain.status}" if vain.status else "no connection"
         log.warning("stripe.asked_in_vain", path=path, problem=kind.value, what=what)
-        return StripeProblem(kind, f"{path}: {_SENTENCES[kind]} ({what}{request_id})")
+        request_id = vain.headers.get("request-id")
+        evidence = f"{what}, {request_id}" if request_id else what
+        return StripeProblem(kind, f"{path}: {_SENTENCES[kind]} ({evidence})")
 
 
 _SENTENCES: Final = {
@@ -145,8 +183,7 @@ _SENTENCES: Final = {
 }
 
 
-def _kind_of(error: stripe.StripeError) -> ProblemKind:
-    status = error.http_status
+def _kind_of(status: int | None) -> ProblemKind:
     match status:
         case None:
             return ProblemKind.UNAVAILABLE
@@ -161,18 +198,26 @@ def _kind_of(error: stripe.StripeError) -> ProblemKind:
     return ProblemKind.UNAVAILABLE if status >= _ITS_FAULT else ProblemKind.UNREADABLE
 
 
-def _pause_s(error: stripe.StripeError, tries_left: int) -> float:
+def _may_help(problem: StripeProblem, vain: _NoAnswer) -> bool:
+    """Whether to try again. Stripe may say that it is useless, except that going slower always helps against a 429."""
+    if vain.status != _TOO_MANY and vain.headers.get("stripe-should-retry") == "false":
+        return False
+    return problem.kind is ProblemKind.UNAVAILABLE
+
+
+def _pause_s(vain: _NoAnswer, tries_left: int) -> float:
     """How long to wait before the next try: what Stripe asks for, else a random part of a growing bound."""
-    with suppress(KeyError, TypeError, ValueError):
-        asked_s = float((error.headers or {})["retry-after"])
-        return min(RETRY_AFTER_MAX_S, max(0.0, asked_s))
-    bound_s = min(BACK_OFF_MAX_S, BACK_OFF_S * 2 ** (TRIES - tries_left))
+    with suppress(KeyError, ValueError):
+        return min(RETRY_AFTER_MAX_S, max(0.0, float(vain.headers["retry-after"])))
+    bound_s = BACK_OFF_S * 2 ** (TRIES - 1 - tries_left)
     return random.uniform(0.0, bound_s)  # noqa: S311 - spreads retries, keeps no secret
 
 
 def _date_ms(path: str, headers: Mapping[str, str]) -> int:
     try:
-        return ms(parsedate_to_datetime(headers["date"]))
-    except (KeyError, TypeError, ValueError):
+        at = parsedate_to_datetime(headers["date"])
+    except (KeyError, ValueError):
         words = f"{path}: the answer has no Date"
         raise StripeProblem(ProblemKind.UNREADABLE, words) from None
+    # HTTP knows no other zone (RFC 9110); one that is not written must not become this machine's.
+    return ms(at if at.tzinfo else at.replace(tzinfo=UTC))

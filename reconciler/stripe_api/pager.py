@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from reconciler.core.observation import Span
-from reconciler.stripe_api.envelope import MalformedBody, cleaned
+from reconciler.stripe_api.envelope import MalformedBody, cleaned, is_name
 from reconciler.stripe_api.gateway import Answer, Gateway
 from reconciler.stripe_api.problems import ProblemKind, StripeProblem
 
@@ -81,9 +81,10 @@ def _decoded(path: str, answer: Answer) -> _List:
 
 def _id_of(raw: msgspec.Raw) -> str | None:
     try:
-        return msgspec.json.decode(raw, type=_Named).id
+        found = msgspec.json.decode(raw, type=_Named).id
     except (msgspec.DecodeError, RecursionError):
         return None
+    return found if is_name(found) else None
 
 
 def _endless(path: str) -> StripeProblem:

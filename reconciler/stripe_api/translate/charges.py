@@ -85,6 +85,7 @@ def refund(obj: Json) -> RefundSeen:
         amount_minor=amount_minor(obj, "amount"),
         currency=currency(obj, "currency"),
         created_ms=time_ms(obj, "created"),
+        booked=link(obj, "balance_transaction") is not None,
     )
 
 

@@ -1,0 +1,1 @@
+"""Seeded histories: many stories, many faults, one truth."""
