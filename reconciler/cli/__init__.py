@@ -6,6 +6,7 @@ use or settings, 3 failed or incomplete, 130 Ctrl-C.
 
 from reconciler.cli import (
     books,
+    demo,
     doctor,
     events,
     exceptions,
@@ -20,6 +21,7 @@ from reconciler.cli.guard import guarded
 
 __all__ = [
     "books",
+    "demo",
     "doctor",
     "events",
     "exceptions",

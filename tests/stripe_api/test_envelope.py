@@ -7,7 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.stripe_api.envelope import MalformedBody, read_event, sanitise
+from reconciler.stripe_api.envelope import (
+    MalformedBody,
+    cleaned,
+    read_event,
+    read_listed_event,
+    sanitise,
+)
 from tests.stripe_api.shapes import T0_S, body, charge, event, payment_intent, thin_event
 
 GOOD = event("payment_intent.succeeded", payment_intent())
@@ -205,3 +211,79 @@ def test_two_reads_of_the_same_bytes_are_equal() -> None:
     sent = body(event("charge.failed", charge(status="failed")))
 
     assert read_event(sent) == read_event(sent)
+
+
+@pytest.mark.parametrize(
+    ("text", "read"),
+    [
+        ('"a\\u0000b"', "a\ufffdb"), ('"\\ud800"', "\ufffd"), ('"\\udc00\\ud800"', "\ufffd\ufffd"),
+        ('"\\ud83d\\ude00\\ud83d"', "\U0001f600\ufffd"), ('"\ud800"', "\ufffd"),
+        ('{"\\u0000": ["\\ud800"]}', {"\ufffd": ["\ufffd"]}),
+    ],
+    ids=ascii,
+)  # fmt: skip
+def test_a_listed_event_is_not_lost_for_a_letter_that_cannot_be_stored(
+    text: str, read: Any
+) -> None:
+    """What the webhook refuses is read from the list, with U+FFFD in its place and a body that holds the same."""
+    sent = with_object(text)
+
+    seen = read_listed_event(sent)
+
+    with pytest.raises(MalformedBody):
+        read_event(sent)
+    assert (seen.id, seen.object) == ("evt_1", {"x": read})
+    assert read_event(seen.body) == seen
+
+
+@pytest.mark.parametrize("root", [GOOD, THIN], ids=["snapshot", "thin"])
+def test_a_listed_event_that_is_well_formed_is_the_one_of_the_webhook(root: dict[str, Any]) -> None:
+    """Where nothing is wrong, the very bytes are kept, so that both ways store one event."""
+    assert read_listed_event(body(root)) == read_event(body(root))
+
+
+@pytest.mark.parametrize(
+    ("sent", "reason"),
+    [
+        (b"", "empty"), (b"[]", "not_an_event"), (b"{", "not_json"), (b'{"a": "\xff"}', "not_utf8"),
+        (body(GOOD | {"id": "evt\x00"}), "nul_in_text"), (body(GOOD | {"id": None}), "bad_id"),
+        (with_object(str(2**53 + 1)), "number_out_of_range"), (with_object("NaN"), "not_json"),
+        (with_object('["\\u0000", 1e999]'), "number_out_of_range"), (with_object("9" * 5000), "number_out_of_range"),
+        (with_object("[" * 20_000 + "]" * 20_000), "too_deep"), (with_object("[" * 65 + "]" * 65), "too_deep"),
+    ],
+    ids=lambda value: ascii(value)[:24],
+)  # fmt: skip
+def test_a_listed_event_is_refused_for_everything_else(sent: bytes, reason: str) -> None:
+    """Only text is mended; the reason is what was wrong with what Stripe sent, not with what we made of it."""
+    with pytest.raises(MalformedBody) as raised:
+        read_listed_event(sent)
+    assert raised.value.reason == reason
+
+
+@given(trees)
+def test_cleaned_json_is_the_same_but_for_what_cannot_be_stored(value: Any) -> None:
+    """Every text is sanitised at any depth, keys included, and nothing else is touched."""
+    again = json.loads(cleaned(json.dumps(value).encode()))
+
+    assert json.dumps(again, sort_keys=True) == json.dumps(_sanitised(value), sort_keys=True)
+
+
+def _sanitised(value: Any) -> Any:
+    match value:
+        case str():
+            return sanitise(value)
+        case list():
+            return [_sanitised(each) for each in value]
+        case dict():
+            return {sanitise(key): _sanitised(each) for key, each in value.items()}
+    return value
+
+
+@given(st.binary(max_size=60) | trees.map(lambda value: json.dumps(value).encode()))
+def test_cleaning_any_bytes_ends_in_json_or_one_error(sent: bytes) -> None:
+    """Whatever comes, there are only two ways out, and cleaning twice changes nothing more."""
+    try:
+        once = cleaned(sent)
+    except MalformedBody:
+        return
+    assert cleaned(once) == once

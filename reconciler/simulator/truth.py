@@ -1,0 +1,211 @@
+"""What is the truth about each invoice in the end, whatever was heard of it?
+
+Told from the final objects of the world and from what the stories declared, never from events as they were delivered. It is
+written from the rules in words, on purpose in another way than the core's: it follows the money charge by charge, and asks
+each word of the list for its condition. Only the moment of payment is taken from the events that Stripe made.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from reconciler.simulator.world import AppInvoice, Json, World
+
+_DEAD_REFUNDS: Final = ("failed", "canceled")
+_OPEN_DISPUTES: Final = ("needs_response", "under_review")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InvoiceTruth:
+    """One invoice at the end; amounts in minor units of its currency, `paid_at_ms` None unless it was ever covered."""
+
+    invoice_id: str
+    status: str
+    payment_status: str | None
+    received: int
+    refunded: int
+    disputed: int
+    net: int
+    paid_at_ms: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Truth:
+    """Every invoice by its id, and the PaymentIntents of which nobody can tell whose they are."""
+
+    invoices: dict[str, InvoiceTruth]
+    unmatched: frozenset[str]
+
+
+@dataclass(slots=True)
+class _Money:
+    """What came and went of one or more PaymentIntents, in one currency."""
+
+    received: int = 0
+    refunded: int = 0
+    disputed: int = 0
+    withheld: bool = False
+
+    @property
+    def held(self) -> int:
+        return self.received - self.refunded - self.disputed
+
+
+@dataclass(slots=True)
+class _Page:
+    """One invoice with all that belongs to it: money by currency, the PaymentIntents and the Sessions."""
+
+    invoice: AppInvoice
+    money: dict[str, _Money] = field(default_factory=lambda: defaultdict(_Money))
+    intents: list[Json] = field(default_factory=list)
+    sessions: list[Json] = field(default_factory=list)
+
+    @property
+    def own(self) -> _Money:
+        return self.money[self.invoice.currency]
+
+
+def truth_of(world: World) -> Truth:
+    """Tell the truth about every invoice of the app as things stand now."""
+    with world.lock:
+        pages = {each.id: _Page(each) for each in world.invoices.values()}
+        unmatched = _share_out(world, pages)
+        _count_money(world, pages)
+        paid_ms = _payment_times(world)
+        invoices = {id_: _truth(page, paid_ms) for id_, page in pages.items()}
+    return Truth(invoices=invoices, unmatched=frozenset(unmatched))
+
+
+def _share_out(world: World, pages: dict[str, _Page]) -> list[str]:
+    """Lay every PaymentIntent and Session on its invoice's page; returns the PaymentIntents that have none."""
+    owner = dict(world.meant)
+    for session in world.every("checkout.session"):
+        if session["id"] in owner:
+            pages[owner[session["id"]]].sessions.append(session)
+            owner[session["payment_intent"]] = owner[session["id"]]
+    unmatched = []
+    for intent in world.every("payment_intent"):
+        if intent["id"] in owner:
+            pages[owner[intent["id"]]].intents.append(intent)
+        else:
+            unmatched.append(intent["id"])
+    return unmatched
+
+
+def _count_money(world: World, pages: dict[str, _Page]) -> None:
+    """Follow the money of each charge into the page of its invoice."""
+    purses = {
+        intent["id"]: page.money[intent["currency"]]
+        for page in pages.values()
+        for intent in page.intents
+    }
+    for charge in world.every("charge"):
+        if charge["payment_intent"] in purses:
+            purses[charge["payment_intent"]].received += charge["amount_captured"]
+    for refund in world.every("refund"):
+        if refund["payment_intent"] in purses and _moved(refund):
+            purses[refund["payment_intent"]].refunded += refund["amount"]
+    for dispute in world.every("dispute"):
+        if dispute["payment_intent"] in purses:
+            _count_dispute(purses[dispute["payment_intent"]], dispute)
+
+
+def _moved(refund: Json) -> bool:
+    """Whether a refund takes money away, now or soon; one that is through without any has only given up a hold."""
+    if refund["status"] == "succeeded":
+        return refund["balance_transaction"] is not None
+    return refund["status"] not in _DEAD_REFUNDS
+
+
+def _count_dispute(purse: _Money, dispute: Json) -> None:
+    """A dispute holds its amount from each withdrawal until its reversal, whatever currency that is settled in."""
+    taken = sum(1 if each["amount"] < 0 else -1 for each in dispute["balance_transactions"])
+    purse.disputed += taken * dispute["amount"]
+    waits = dispute["status"] == "won" and taken > 0
+    purse.withheld |= waits or dispute["status"] in _OPEN_DISPUTES
+
+
+def _payment_times(world: World) -> dict[str, int]:
+    """When each PaymentIntent succeeded, by the event that says so, in milliseconds."""
+    found: dict[str, int] = {}
+    for happening in world.happenings:
+        event = happening.event
+        if event["type"] == "payment_intent.succeeded":
+            id_, at_ms = event["data"]["object"]["id"], event["created"] * 1000
+            found[id_] = min(at_ms, found.get(id_, at_ms))
+    return found
+
+
+def _truth(page: _Page, paid_ms: dict[str, int]) -> InvoiceTruth:
+    invoice, money = page.invoice, page.own
+    is_covered = money.received >= invoice.amount_due > 0
+    word = _word(page)
+    is_waived = invoice.amount_due <= 0 and word == "paid"
+    becomes_paid = invoice.status == "open" and (is_covered or is_waived)
+    return InvoiceTruth(
+        invoice_id=invoice.id,
+        status="paid" if becomes_paid else invoice.status,
+        payment_status=word,
+        received=money.received,
+        refunded=money.refunded,
+        disputed=money.disputed,
+        net=money.held,
+        paid_at_ms=_covered_at_ms(page, paid_ms) if is_covered else None,
+    )
+
+
+def _covered_at_ms(page: _Page, paid_ms: dict[str, int]) -> int | None:
+    """The moment at which enough had come."""
+    came = sorted(
+        (paid_ms[each["id"]], each["amount_received"])
+        for each in page.intents
+        if each["id"] in paid_ms and each["currency"] == page.invoice.currency
+    )
+    total = 0
+    for at_ms, amount in came:
+        total += amount
+        if total >= page.invoice.amount_due:
+            return at_ms
+    return None
+
+
+def _word(page: _Page) -> str | None:
+    """The first word of the list whose condition holds; None for an invoice that nobody has named."""
+    invoice = page.invoice
+    if invoice.amount_due <= 0:
+        is_free = any(each["payment_status"] == "no_payment_required" for each in page.sessions)
+        return "paid" if is_free else None
+    ids = (
+        invoice.stripe_payment_intent_id,
+        invoice.stripe_checkout_session_id,
+        invoice.stripe_payment_link_id,
+    )
+    if not page.intents and not any(ids):
+        return None
+    return next(_words(page))
+
+
+def _words(page: _Page) -> Iterator[str]:
+    due, money = page.invoice.amount_due, page.own
+    strange = [each for key, each in page.money.items() if key != page.invoice.currency]
+    states = {each["status"] for each in page.intents}
+    failed = any(
+        each["status"] == "requires_payment_method" and each["last_payment_error"]
+        for each in page.intents
+    )
+    ladder = {
+        "review": any(each.held for each in strange) and money.held != due,
+        "disputed": money.withheld or any(each.withheld for each in strange),
+        "overpaid": money.held > due,
+        "paid": money.held == due,
+        "charged_back": money.disputed > 0,
+        "partially_refunded": money.held > 0 and money.received >= due,
+        "partially_paid": money.held > 0,
+        "processing": "processing" in states,
+        "authorized": "requires_capture" in states,
+        "refunded": money.refunded > 0,
+        "failed": failed,
+        "unpaid": True,
+    }
+    return (word for word, holds in ladder.items() if holds)

@@ -1,0 +1,55 @@
+"""Whether the gateway outlives every way in which a real connection fails."""
+
+import socket
+
+import pytest
+
+from reconciler.stripe_api.problems import ProblemKind, StripeProblem
+from tests.stripe_api.answering import DATE, DATE_MS, loopback, reach
+
+
+def wire(body: bytes, length: int | None = None) -> bytes:
+    """Return an answer as it goes over a socket; `length` may promise more than there is."""
+    promised = len(body) if length is None else length
+    head = f"Date: {DATE}\r\nrequest-id: req_9\r\nContent-Length: {promised}\r\nConnection: close"
+    return f"HTTP/1.1 200 OK\r\n{head}\r\n\r\n".encode() + body
+
+
+def test_it_is_answered_over_a_real_socket() -> None:
+    """The real transport brings the same body, time and id as the fake one."""
+    with loopback(wire(b'{"id": "x"}')) as (base, asked):
+        answer = reach(base).ask("/v1/events", {"limit": 1})
+
+    assert (answer.body, answer.date_ms, answer.request_id) == (b'{"id": "x"}', DATE_MS, "req_9")
+    assert asked[0].startswith(b"GET /v1/events?limit=1 HTTP/1.1\r\n")
+
+
+@pytest.mark.parametrize(
+    ("answer", "tries"),
+    [
+        pytest.param(wire(b'{"id": ', 1000), 4, id="a body that is cut"),
+        pytest.param(b"", 4, id="a connection that is closed"),
+        pytest.param(b"hello\r\n\r\n", 4, id="no HTTP"),
+        pytest.param(None, 4, id="silence"),
+    ],
+)
+def test_it_outlives_every_way_in_which_a_connection_fails(
+    answer: bytes | None, tries: int
+) -> None:
+    """Each is tried again, and then it is one problem: Stripe gives no answer."""
+    with loopback(answer) as (base, asked):
+        with pytest.raises(StripeProblem) as raised:
+            reach(base, read_timeout_s=0.05).ask("/v1/events")
+
+        assert (raised.value.kind, len(asked)) == (ProblemKind.UNAVAILABLE, tries)
+
+
+def test_it_outlives_a_door_that_nobody_opens() -> None:
+    """A refused connection is the same problem."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+    with pytest.raises(StripeProblem) as raised:
+        reach(f"http://127.0.0.1:{port}").ask("/v1/events")
+
+    assert raised.value.kind is ProblemKind.UNAVAILABLE
