@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from reconciler.core.decision import Change, Decision, decide
-from reconciler.core.doubts import waiting
+from reconciler.core.doubts import questions
 from reconciler.core.known import Known, absorb, books, waived_sessions
 from reconciler.core.ledger import Rules
 from reconciler.core.observation import (
@@ -82,8 +82,7 @@ def apply_payment_state(
         now=now,
     )
     evidence_rows.store(tx, _worth_keeping(observations, change, after), source=source, now=now)
-    asked = decision.asked | (waiting(after) - waiting(known))
-    evidence_rows.settle_fetches(tx, observations, asked, change.after, now)
+    evidence_rows.settle_fetches(tx, observations, questions(known, after), change.after, now)
     return decision
 
 

@@ -5,6 +5,7 @@ that changes twice a year would skip or double a job. A job that is late runs on
 raises goes on at its next time; after three failures in a row a person is asked.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -35,7 +36,7 @@ PROMPTLY_S: Final = 5
 NIGHT_OVERLAP_S: Final = 26 * 3600
 RUNS_KEPT: Final = timedelta(days=35)
 # A request that is under way when the daemon must end is abandoned after this: nothing is open in the database.
-LEAVE_AFTER_S: Final = 5.0
+LEAVE_AFTER_S: Final = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,9 +97,8 @@ class Watch:
         self._job = job
         self._db = db
         self._failures = 0
-        self._is_alarmed = (
-            True  # Of what was before the start nothing is known but what the database says.
-        )
+        # Of what was before the start, nothing is known but what the database says.
+        self._is_alarmed = True
 
     def run(self) -> None:
         """Do the job once; never raises."""
@@ -148,6 +148,8 @@ def run(jobs: Sequence[Job], db: Database, stop: threading.Event) -> int:
 
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, end)
+    # It tells of every job that begins and ends; what a job has done, the job says.
+    logging.getLogger("apscheduler").setLevel(logging.WARNING)
     scheduler = _scheduler(jobs, db)
     scheduler.start()
     log.info("daemon.started", jobs=len(jobs))

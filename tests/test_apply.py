@@ -204,20 +204,52 @@ def test_it_takes_our_paid_back_only_for_a_person(database: Database) -> None:
     assert verify(database, POLICY, now=NOW, rebuild=True).problems == ()
 
 
+def test_it_asks_no_more_once_the_next_event_has_made_it_plain(database: Database) -> None:
+    """A charge ahead of its PaymentIntent asks for a read, and asks no more when the PaymentIntent's event is there."""
+    _apply(database, [b.event(b.intent("processing"))])
+    _apply(database, [b.event(b.charge(), 5, "evt_charge")])
+    before = _fetches(database)
+
+    _apply(database, [b.event(b.intent(succeeded_ms=b.NOON_MS + 5000), 5, "evt_paid")])
+
+    assert before == [("payment_intent", "pi_1")]
+    assert _fetches(database) == []
+
+
+def test_it_keeps_a_question_that_another_doubt_still_asks(database: Database) -> None:
+    """One doubt about an object is gone, another is not: the object is still read."""
+    _apply(database, [b.event(b.intent("processing")), b.event(b.charge(), 5, "evt_charge")])
+
+    _apply(
+        database,
+        [
+            b.event(b.intent("succeeded"), 5, "evt_paid"),
+            b.event(b.intent("canceled"), 6, "evt_canceled"),
+        ],
+    )
+
+    assert _fetches(database) == [("payment_intent", "pi_1")]
+
+
+def _fetches(database: Database) -> list[tuple[str, str]]:
+    with database.reading() as tx:
+        rows = tx.execute(select(tables.fetches.c.kind, tables.fetches.c.object_id)).all()
+    return [tuple(row) for row in rows]
+
+
 def test_it_asks_for_a_read_once_and_takes_the_answer(database: Database) -> None:
     """A refund that names an unknown charge asks for that charge once; the read of it settles the question."""
     waiting = b.event(b.refund(intent=None, charge="ch_1"))
     _apply(database, [waiting])
     _apply(database, [waiting])
-    with database.reading() as tx:
-        asked = tx.execute(select(tables.fetches.c.kind, tables.fetches.c.object_id)).all()
+    asked = _fetches(database)
 
     _apply(database, [b.read(b.charge(refunded_minor=1000, refunds_listed=True), 60)])
 
     with database.reading() as tx:
         left = set(tx.scalars(select(tables.fetches.c.kind)))
         owner = tx.scalar(select(tables.refunds.c.payment_id))
-    assert [tuple(row) for row in asked] == [("charge", "ch_1")]
+    assert asked == [("charge", "ch_1")]
     assert owner == "pi_1"
     assert "charge" not in left
 

@@ -140,6 +140,17 @@ def test_it_asks_again_when_the_read_itself_contradicts(database: Database) -> N
     assert (fetch["reason"], fetch["due_at"]) == ("contested", NOW + timedelta(seconds=6))
 
 
+def test_it_tells_nobody_of_a_hold_that_is_released(database: Database) -> None:
+    """Less is captured than was authorised: no money came back, so nobody is told that some did."""
+    _add_invoice(database)
+    part = b.intent(received_minor=700, amount_minor=1000, references=INV_1)
+
+    _apply(database, b.event(part), b.event(b.charge(captured_minor=700)))
+    _apply(database, b.event(b.refund("succeeded", 300), 5))
+
+    assert _notices(database) == []
+
+
 def test_it_tells_of_a_refund_that_fails_weeks_later(database: Database) -> None:
     """A failed refund is told when it fails, however old the refund is."""
     _add_invoice(database)

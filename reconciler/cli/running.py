@@ -7,6 +7,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 from typing import Final
@@ -100,7 +101,8 @@ def up(config: Config = None) -> None:
         pass  # What would stop both is said once, before either starts.
     spawn = multiprocessing.get_context("spawn")
     children = {
-        name: spawn.Process(target=_child, args=(command, config), name=name)
+        # Should this program fail where it must not, its children are ended with it (`daemon`), and not waited for.
+        name: spawn.Process(target=_child, args=(command, config), name=name, daemon=True)
         for name, command in (("webhook", serve), ("daemon", daemon))
     }
     asked: list[int] = []
@@ -115,20 +117,35 @@ def up(config: Config = None) -> None:
         each.start()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    multiprocessing.connection.wait([each.sentinel for each in children.values()])
-    first = next(name for name, each in children.items() if not each.is_alive())
+    ended = multiprocessing.connection.wait([each.sentinel for each in children.values()])
+    first = next(each for each in children.values() if each.sentinel in ended)
+    # It closes its end of a pipe a little before it is gone, and has its own exit code to give.
+    first.join(END_WITHIN_S)
     for each in children.values():
-        if each.is_alive():
-            each.terminate()
-        each.join(END_WITHIN_S)
-        if each.is_alive():
-            each.kill()
-            each.join()
+        _end(each)
     if asked:
         sys.exit(130 if asked[0] == signal.SIGINT else 0)
-    code = children[first].exitcode or 3
-    complain(f"the {first} ended by itself, so both were stopped; its own line above says why")
-    sys.exit(code if code > 0 else 3)
+    sys.exit(_told(first))
+
+
+def _end(child: BaseProcess) -> None:
+    if child.is_alive():
+        child.terminate()
+    child.join(END_WITHIN_S)
+    if child.is_alive():
+        child.kill()
+        child.join()
+
+
+def _told(child: BaseProcess) -> int:
+    """Say why both were stopped, and return the exit code."""
+    code = child.exitcode or 0
+    if code > 0:
+        complain(f"the {child.name} failed, so both were stopped; its own line above says why")
+        return code
+    how = f"was ended by signal {-code}" if code else "was ended by somebody else"
+    complain(f"the {child.name} {how}, so both were stopped")
+    return 3
 
 
 def _child(command: Callable[[Path | None], None], config: Path | None) -> None:

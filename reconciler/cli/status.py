@@ -1,6 +1,8 @@
 """`status`: does money still find its invoice, and if not, why? One line each, red ones first to be mended."""
 
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -63,10 +65,24 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     if as_json:
         say_json([{"state": each.colour, "what": each.what, "words": each.words} for each in lines])
     else:
-        width = max(len(each.what) for each in lines)
-        for each in lines:
-            say(f"{each.colour:<4}  {each.what:<{width}}  {each.words}")
+        _show(lines)
     sys.exit(1 if any(each.colour is Colour.RED for each in lines) else 0)
+
+
+def _show(lines: list[Line]) -> None:
+    """Print the lines, each broken within the terminal's width and indented under its own words."""
+    width = max(len(each.what) for each in lines)
+    for each in lines:
+        head = f"{each.colour:<4}  {each.what:<{width}}  "
+        shown = textwrap.wrap(
+            each.words,
+            shutil.get_terminal_size().columns,
+            initial_indent=head,
+            subsequent_indent=" " * len(head),
+            break_on_hyphens=False,
+        )
+        for line in shown:
+            say(line)
 
 
 def _sweeps(tx: Tx, settings: Settings, at: datetime) -> Iterator[Line]:
@@ -91,7 +107,8 @@ def _sweep(name: str, runs: list[dict[str, Any]], interval: timedelta, at: datet
         waits = name == "events_night"
         words = "never ran; is the daemon running?" if not waits else "waits for its first night"
         return Line(Colour.LOOK if waits else Colour.RED, name, words)
-    is_late = done is None or at - done["started_at"] > _INTERVALS * interval + _SLACK
+    # The first run of all looks back thirty days, and may take its time.
+    is_late = at - (done or last)["started_at"] > _INTERVALS * interval + _SLACK
     if done is None:
         words = "has never come to its end"
     else:
@@ -102,7 +119,8 @@ def _sweep(name: str, runs: list[dict[str, Any]], interval: timedelta, at: datet
         words += "; is the daemon running?"
     if is_late:
         return Line(Colour.RED, name, words)
-    return Line(Colour.LOOK if last["state"] == "failed" else Colour.GOOD, name, words)
+    is_good = done is not None and last["state"] != "failed"
+    return Line(Colour.GOOD if is_good else Colour.LOOK, name, words)
 
 
 def _covered(run: Mapping[str, Any]) -> str:
@@ -135,8 +153,10 @@ def _events(tx: Tx) -> Line:
     dead, failed = counted.get("dead", 0), counted.get("failed", 0)
     words = ", ".join(f"{number} {state}" for state, number in sorted(counted.items()))
     if dead:
-        return Line(Colour.RED, "events", f"{words}: see `reconciler events list --state dead`")
-    return Line(Colour.LOOK if failed else Colour.GOOD, "events", words or "none yet")
+        return Line(
+            Colour.RED, "stored events", f"{words}: see `reconciler events list --state dead`"
+        )
+    return Line(Colour.LOOK if failed else Colour.GOOD, "stored events", words or "none yet")
 
 
 def _fetches(tx: Tx, at: datetime) -> Line:

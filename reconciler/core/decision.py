@@ -9,7 +9,6 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.core import exceptions, milestones
 from reconciler.core.audit import InvoiceChange, PaymentChange, Transition, transitions
-from reconciler.core.doubts import Doubt, doubts
 from reconciler.core.exceptions import Finding
 from reconciler.core.facts import SessionFacts
 from reconciler.core.invoice import (
@@ -39,7 +38,6 @@ class Decision:
     notices: tuple[Notice, ...] = ()
     opened: tuple[Finding, ...] = ()
     cleared: frozenset[tuple[str, str]] = frozenset()
-    asked: frozenset[Doubt] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,11 +70,6 @@ def decide(change: Change, ledger: Ledger, rules: Rules, now_ms: int) -> Decisio
             key
             for key in (*ledger.open_exceptions, *ledger.resolved)
             if key[1] in subjects and key not in findings
-        ),
-        asked=frozenset(
-            doubt
-            for id_, book in change.after.items()
-            for doubt in doubts(book) - doubts(change.before.get(id_, Book(id=id_)))
         ),
     )
 

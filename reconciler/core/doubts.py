@@ -4,12 +4,13 @@ Each doubt is a pure function of the facts. One that *first appears* asks for on
 it, whatever it says. What contradicts even then is an exception for a person (`exceptions.py`), never a loop.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
 from reconciler.core.facts import CANCELED, SUCCEEDED, TERMINAL, ChargeFacts
-from reconciler.core.known import Known
+from reconciler.core.known import Known, books
 from reconciler.core.lattice import current
 from reconciler.core.payment import (
     KNOWN_WORDS,
@@ -66,6 +67,29 @@ def doubts(book: Book) -> frozenset[Doubt]:
             Doubt(FetchKind.DISPUTE, dispute_id, why) for why in _of_dispute(book, dispute_id)
         }
     return frozenset(found)
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What must be read because doubts have first appeared, and the objects (kind, id) about which none is left."""
+
+    asked: frozenset[Doubt] = frozenset()
+    withdrawn: frozenset[tuple[str, str]] = frozenset()
+
+
+def questions(before: Known, after: Known) -> Questions:
+    """Compare the doubts of what was known with those of what is known now."""
+    empty = {id_: Book(id=id_) for id_ in books(after)}
+    old, new = _all_doubts(before, {**empty, **books(before)}), _all_doubts(after, books(after))
+    return Questions(asked=new - old, withdrawn=_objects(old) - _objects(new))
+
+
+def _all_doubts(known: Known, of: Mapping[str, Book]) -> frozenset[Doubt]:
+    return waiting(known).union(*(doubts(book) for book in of.values()))
+
+
+def _objects(found: frozenset[Doubt]) -> frozenset[tuple[str, str]]:
+    return frozenset((each.kind.value, each.object_id) for each in found)
 
 
 def waiting(known: Known) -> frozenset[Doubt]:

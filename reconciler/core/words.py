@@ -66,6 +66,7 @@ def gives_back(refund: RefundFacts, charges: Mapping[str, ChargeFacts]) -> bool:
         return False
     if refund.booked or refund_word(refund) != SUCCEEDED:
         return True
-    known = [charges[each] for each in refund.charges if each in charges]
-    of = known or (list(charges.values()) if len(charges) == 1 else [])
+    # One that names no charge belongs to the only one that there is.
+    names = refund.charges or (frozenset(charges) if len(charges) == 1 else frozenset())
+    of = [charges[each] for each in names if each in charges]
     return not of or any(each.captured_minor >= max(each.amounts, default=0) for each in of)

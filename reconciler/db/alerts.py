@@ -6,7 +6,8 @@ An alert is an exception row that its cause opens and closes, once a (kind, subj
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import select
+from sqlalchemy import update as update_rows
 
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.db.rows import Row, upsert_by
@@ -17,12 +18,17 @@ from reconciler.db.tables import exceptions
 def open_alert(  # noqa: PLR0913 - one row's columns
     tx: Tx, *, kind: ExceptionKind, subject: str, fingerprint: str, now: datetime, count: int = 1
 ) -> bool:
-    """Open an exception that no payment or invoice explains, or count it up; True if it was not open before."""
+    """Open an exception that no payment or invoice explains, or count it up; True if it was not open before.
+
+    What a person has resolved stays so while the fingerprint is the same.
+    """
     column = exceptions.c
-    asked = select(column.state, column["count"]).where(
+    asked = select(column.state, column.fingerprint, column["count"]).where(
         column.kind == kind.value, column.subject == subject
     )
-    state, counted = tx.execute(asked).one_or_none() or (None, 0)
+    state, before, counted = tx.execute(asked).one_or_none() or (None, None, 0)
+    if state == "resolved" and before == fingerprint:
+        return False
     row: Row = {
         "kind": kind.value,
         "subject": subject,
@@ -33,19 +39,22 @@ def open_alert(  # noqa: PLR0913 - one row's columns
         "counts_from": now,
         "opened_at": now,
         "closed_at": None,
+        "resolved_by": None,
+        "reason": None,
     }
-    update_columns = ("fingerprint", "state", "count", "closed_at")
-    upsert_by(tx, exceptions, [row], key=("kind", "subject"), update=update_columns)
+    kept = {"kind", "subject", *(("counts_from", "opened_at") if state == "open" else ())}
+    update = [name for name in row if name not in kept]
+    upsert_by(tx, exceptions, [row], key=("kind", "subject"), update=update)
     return state != "open"
 
 
 def close_alerts(tx: Tx, *, kind: ExceptionKind, subjects: Iterable[str], now: datetime) -> None:
-    """Close exceptions of a kind that are over."""
+    """Close exceptions of a kind that are over; those that a person resolved too, so that a next time counts anew."""
     wanted = sorted(subjects)
     if wanted:
         column = exceptions.c
         tx.execute(
-            update(exceptions)
-            .where(column.kind == kind.value, column.subject.in_(wanted), column.state == "open")
+            update_rows(exceptions)
+            .where(column.kind == kind.value, column.subject.in_(wanted), column.state != "cleared")
             .values(state="cleared", closed_at=now)
         )

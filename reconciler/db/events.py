@@ -131,15 +131,15 @@ def due(tx: Tx, now: datetime, *, limit: int) -> list[str]:
     )
 
 
-def deferred_about(tx: Tx, object_ids: Iterable[str]) -> list[tuple[str, int]]:
-    """Events that wait until one of these objects is read, with their failed attempts."""
+def deferred_about(tx: Tx, object_ids: Iterable[str]) -> list[tuple[str, int, datetime]]:
+    """Events that wait until one of these objects is read: their failed attempts, and when each came in."""
     column = stripe_events.c
     rows = tx.execute(
-        select(column.id, column.attempts)
+        select(column.id, column.attempts, column.received_at)
         .where(column.object_id.in_(sorted(object_ids)), column.state == EventState.DEFERRED.value)
         .order_by(column.id)
     )
-    return [(id_, attempts) for id_, attempts in rows]
+    return [(id_, attempts, received_at) for id_, attempts, received_at in rows]
 
 
 def in_state(tx: Tx, state: EventState, *, limit: int) -> list[str]:

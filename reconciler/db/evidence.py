@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
 
 from reconciler.core.decision import Change
-from reconciler.core.doubts import CONTESTED, Doubt, FetchKind, doubts
+from reconciler.core.doubts import CONTESTED, FetchKind, Questions, doubts
 from reconciler.core.known import Known
 from reconciler.core.observation import (
     ChargeSeen,
@@ -43,6 +43,9 @@ KINDS: Final[Mapping[str, type]] = {
     "balance_transaction": TransactionSeen,
 }
 _NAMES: Final = {kind: name for name, kind in KINDS.items()}
+
+# Asked for because of a shape that could not be read, or that says nothing by itself: no fact can make that plain.
+_OF_SHAPE: Final = frozenset({"event", "read"})
 
 # A second read within the same second would settle nothing: the spans must come apart.
 _ASK_AGAIN: Final = timedelta(seconds=6)
@@ -107,11 +110,12 @@ def unfold(row: Row) -> tuple[Observation, Observation]:
 def settle_fetches(
     tx: Tx,
     seen: Iterable[Observation],
-    asked: Collection[Doubt],
+    questions: Questions,
     books: Mapping[str, Book],
     now: datetime,
 ) -> None:
-    """Drop the fetches that a read has answered, and write down what must be read next."""
+    """Drop the fetches that a read has answered or that nobody needs any more, and write down what must be read next."""
+    asked = questions.asked
     readable = {kind.value for kind in FetchKind}
     answered = {
         (kind, each.projection.id)
@@ -119,6 +123,7 @@ def settle_fetches(
         if each.is_read and (kind := kind_of(each.projection)) in readable
     }
     again = _answer(tx, answered, books, now) if answered else []
+    _withdraw(tx, questions.withdrawn - answered)
     new = {
         (doubt.kind.value, doubt.object_id): doubt.reason
         for doubt in sorted(asked)
@@ -145,20 +150,29 @@ def ask(tx: Tx, wanted: Iterable[tuple[str, str]], reason: str, now: datetime) -
     insert_new(tx, fetches, [_fetch(key, reason, now) for key in sorted(set(wanted))])
 
 
+def _withdraw(tx: Tx, objects: Collection[tuple[str, str]]) -> None:
+    """Drop what the next event has made plain before anybody could read it, as most do; thin events still need theirs."""
+    if objects:
+        column = fetches.c
+        mine = tuple_(column.kind, column.object_id).in_(sorted(objects))
+        tx.execute(delete(fetches).where(mine, column.reason.not_in(sorted(_OF_SHAPE))))
+
+
 class Fetch(NamedTuple):
-    """One object that must be read: why, since when, and whether it was read for that before."""
+    """One object that must be read: why, since when, and how many answers have settled nothing."""
 
     kind: FetchKind
     object_id: str
     reason: str
     asked_at: datetime
+    attempts: int
 
 
 def due(tx: Tx, now: datetime, *, limit: int) -> list[Fetch]:
     """What must be read now, oldest first."""
     column = fetches.c
     rows = tx.execute(
-        select(column.kind, column.object_id, column.reason, column.asked_at)
+        select(column.kind, column.object_id, column.reason, column.asked_at, column.attempts)
         .where(column.due_at <= now)
         .order_by(column.due_at, column.kind, column.object_id)
         .limit(limit)
@@ -166,9 +180,9 @@ def due(tx: Tx, now: datetime, *, limit: int) -> list[Fetch]:
     return [Fetch(FetchKind(kind), *rest) for kind, *rest in rows]
 
 
-def postpone(tx: Tx, fetch: Fetch, until: datetime) -> None:
-    """Read an object later."""
-    tx.execute(update(fetches).where(_mine(fetch)).values(due_at=until))
+def postpone(tx: Tx, fetch: Fetch, until: datetime, *, attempts: int) -> None:
+    """Read an object later, after so many answers that have settled nothing."""
+    tx.execute(update(fetches).where(_mine(fetch)).values(due_at=until, attempts=attempts))
 
 
 def drop(tx: Tx, fetch: Fetch) -> None:

@@ -91,6 +91,7 @@ refunds = st.builds(
     amount_minor=amounts,
     currency=currencies,
     created_ms=times,
+    booked=st.booleans(),
 )
 disputes = st.builds(
     DisputeSeen,

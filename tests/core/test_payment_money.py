@@ -2,6 +2,7 @@
 
 import pytest
 
+from reconciler.core.observation import RefundSeen
 from reconciler.core.payment import awaits_return, held_minor, summarise
 from tests.core import builders as b
 
@@ -27,6 +28,40 @@ def test_it_counts_a_refund_until_it_fails_or_is_canceled(
         seen = summarise(b.book(b.event(b.intent()), *order))
         assert (seen.refunded_minor, seen.refund_pending_minor) == (refunded_minor, pending_minor)
         assert seen.received_minor == 1000
+
+
+@pytest.mark.parametrize(
+    ("captured_minor", "refunds", "refunded_minor"),
+    [
+        pytest.param(700, [b.refund(amount_minor=300)], 0, id="the rest of a hold is released"),
+        pytest.param(0, [b.refund()], 0, id="a whole hold is released"),
+        pytest.param(1000, [b.refund(amount_minor=300)], 300, id="all was captured"),
+        pytest.param(700, [b.refund("pending", 300)], 300, id="on its way"),
+        pytest.param(700, [b.refund(amount_minor=300, booked=True)], 300, id="money has moved"),
+        pytest.param(
+            700,
+            [b.refund(amount_minor=300), b.refund(amount_minor=200, id="re_2", booked=True)],
+            200,
+            id="released, then given back",
+        ),
+        pytest.param(
+            700, [b.refund(amount_minor=300, charge=None)], 0, id="named by its PaymentIntent only"
+        ),
+        pytest.param(
+            700, [b.refund(amount_minor=300, charge="ch_9")], 300, id="of a charge not known"
+        ),
+    ],
+)
+def test_it_does_not_count_what_is_released_of_a_hold(
+    captured_minor: int, refunds: list[RefundSeen], refunded_minor: int
+) -> None:
+    """What was authorised and never captured comes back as a refund without a balance transaction: no money moves."""
+    held = b.charge(captured_minor=captured_minor)
+    told = [b.event(each) for each in (b.intent(received_minor=captured_minor), held, *refunds)]
+
+    for order in (told, told[::-1]):
+        seen = summarise(b.book(*order))
+        assert (seen.refunded_minor, seen.received_minor) == (refunded_minor, captured_minor)
 
 
 @pytest.mark.parametrize(

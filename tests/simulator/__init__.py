@@ -1,0 +1,1 @@
+"""Tests of the simulated Stripe, and what other tests use of it."""

@@ -240,6 +240,7 @@ def test_refund_dispute_and_session_say_the_same_in_every_version(version: str) 
             amount_minor=400,
             currency="usd",
             created_ms=T0_MS + 60_000,
+            booked=True,
         ),
         DisputeSeen(
             id="dp_1",

@@ -149,6 +149,6 @@ STORIES: Final = (
     Story(
         "link_without_reference", "Link without a reference", link_without_reference, None, "open"
     ),
-    Story("link_look_alike", "Link with a look-alike reference", link_look_alike, None, "open"),
+    Story("link_look_alike", "Link with look-alike reference", link_look_alike, None, "open"),
     Story("link_wrong_amount", "Link with another amount", link_wrong_amount, None, "open"),
 )

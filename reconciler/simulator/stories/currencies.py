@@ -69,7 +69,7 @@ STORIES: Final = (
     Story("presented_in_another", "Adaptive Pricing", presented_in_another, "paid", "paid"),
     Story(
         "foreign_refunded",
-        "Settled elsewhere, part refunded",
+        "Settled elsewhere, part back",
         foreign_refunded,
         "partially_refunded",
         "paid",

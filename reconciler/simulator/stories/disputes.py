@@ -90,7 +90,7 @@ STORIES: Final = (
     Story("late_win", "Dispute lost, then won", late_win, "paid", "paid"),
     Story(
         "dispute_after_refund",
-        "Refund of a part, rest disputed",
+        "Part refunded, rest disputed",
         dispute_after_refund,
         "charged_back",
         "paid",

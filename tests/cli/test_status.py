@@ -1,0 +1,208 @@
+"""Does `status` say what is wrong, and only what is wrong?"""
+
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from reconciler.core.exceptions import ExceptionKind
+from reconciler.core.observation import Source
+from reconciler.db import alerts, evidence, sweeps
+from reconciler.db import events as event_rows
+from reconciler.db.events import EventState, Mark
+from reconciler.db.session import Database
+from reconciler.db.sweeps import Coverage, RunState
+from reconciler.inbox import Inbox
+from reconciler.stripe_api.envelope import read_event
+from tests.cli import bodies
+from tests.cli.program import Commands
+
+Given = Callable[[Database], None]
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _runs(
+    database: Database,
+    ago_s: float,
+    *states: RunState,
+    names: tuple[str, ...] = ("events", "events_deep"),
+) -> None:
+    at = _now() - timedelta(seconds=ago_s)
+    covered = Coverage(since=at - timedelta(minutes=3), until=at, objects=12, found=2)
+    with database.writing() as tx:
+        for name in names:
+            for state in states:
+                run = sweeps.begin(tx, name, at)
+                error = "/v1/events: Stripe gives no answer (status 500, req_1)"
+                is_bad = state is RunState.FAILED
+                if state is not RunState.RUNNING:
+                    sweeps.end(tx, run, state, covered, now=at, error=error if is_bad else None)
+        sweeps.move(tx, "events", at, at)
+
+
+def _event(database: Database, source: Source) -> None:
+    told = read_event(bodies.event(bodies.intent(f"pi_{source}")))
+    Inbox(db=database).accept([told], source=source, now=_now())
+
+
+def _fine(database: Database) -> None:
+    _runs(database, 20, RunState.DONE, names=("events", "events_deep", "events_night"))
+    _event(database, Source.WEBHOOK)
+
+
+def _never_ran(database: Database) -> None:
+    _event(database, Source.WEBHOOK)
+
+
+def _late(database: Database) -> None:
+    _runs(database, 330, RunState.DONE)
+
+
+def _killed_long_ago(database: Database) -> None:
+    _runs(database, 330, RunState.RUNNING)
+
+
+def _deep_is_late(database: Database) -> None:
+    _runs(database, 20, RunState.DONE, names=("events",))
+    _runs(database, 3000, RunState.DONE, names=("events_deep",))
+
+
+def _failed_once(database: Database) -> None:
+    _runs(database, 60, RunState.DONE, RunState.FAILED)
+
+
+def _fails_for_long(database: Database) -> None:
+    _runs(database, 330, RunState.DONE)
+    _runs(database, 20, RunState.FAILED)
+
+
+def _first_run(database: Database) -> None:
+    _runs(database, 20, RunState.RUNNING)
+
+
+def _dead(database: Database) -> None:
+    _fine(database)
+    with database.writing() as tx:
+        event_rows.mark(tx, [Mark(id="evt_pi_webhook_succeeded", state=EventState.DEAD)])
+
+
+def _failed_event(database: Database) -> None:
+    _fine(database)
+    with database.writing() as tx:
+        event_rows.mark(tx, [Mark(id="evt_pi_webhook_succeeded", state=EventState.FAILED)])
+
+
+def _only_sweeps(database: Database) -> None:
+    _runs(database, 20, RunState.DONE)
+    _event(database, Source.POLL)
+
+
+def _some_by_sweep(database: Database) -> None:
+    _fine(database)
+    _event(database, Source.POLL)
+
+
+def _alarm(database: Database) -> None:
+    _fine(database)
+    kind = ExceptionKind.SWEEP_FAILING
+    with database.writing() as tx:
+        alerts.open_alert(tx, kind=kind, subject="events", fingerprint="x", now=_now())
+
+
+def _unread(ago_s: float) -> Given:
+    def given(database: Database) -> None:
+        _fine(database)
+        with database.writing() as tx:
+            at = _now() - timedelta(seconds=ago_s)
+            evidence.ask(tx, [("charge", "ch_1"), ("charge", "ch_2")], "event", at)
+
+    return given
+
+
+@pytest.mark.parametrize(
+    ("given", "code", "colour", "what", "words"),
+    [
+        (_fine, 0, "ok", "events", "looked at 3 min, 12 events, 2 new"),
+        (_never_ran, 1, "RED", "events", "never ran; is the daemon running?"),
+        (_late, 1, "RED", "events", "5 min ago, looked at 3 min"),
+        (_late, 1, "RED", "events", "is the daemon running?"),
+        (_late, 1, "look", "events_night", "waits for its first night"),
+        (_killed_long_ago, 1, "RED", "events", "has never come to its end"),
+        (_deep_is_late, 1, "RED", "events_deep", "50 min ago"),
+        (_failed_once, 0, "look", "events", "the last one failed: /v1/events: Stripe gives no"),
+        (_fails_for_long, 1, "RED", "events", "2 new; the last one failed: /v1/events: Stripe"),
+        (_first_run, 0, "look", "events", "has never come to its end"),
+        (_dead, 1, "RED", "stored events", "1 dead: see `reconciler events list --state dead`"),
+        (_failed_event, 0, "look", "stored events", "1 failed"),
+        (_only_sweeps, 1, "RED", "webhook", "0 events of the last day came by webhook, 1 by a"),
+        (_only_sweeps, 1, "RED", "webhook", "look at the endpoint's address and secret"),
+        (_some_by_sweep, 0, "look", "webhook", "1 events of the last day came by webhook, 1 by"),
+        (_alarm, 1, "RED", "alerts", "1 sweep_failing: see `reconciler exceptions list`"),
+        (_unread(60), 0, "ok", "fetches", "2 objects wait to be read, the oldest for 60 s"),
+        (_unread(400), 1, "RED", "fetches", "the oldest for 6 min: is the daemon running"),
+    ],
+)
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_it_says_where_a_person_is_needed(
+    commands: Commands,
+    database: Database,
+    dialect: str,
+    given: Given,
+    code: int,
+    colour: str,
+    what: str,
+    words: str,
+) -> None:
+    """A line is red, and the exit code 1, exactly where something must be mended; text and JSON say the same."""
+    given(database)
+
+    shown = commands.run("status")
+    told = commands.run("status", "--json")
+
+    flat = " ".join(shown.out.split())
+    lines = [line for line in json.loads(told.out) if line["what"] == what]
+    assert (shown.code, told.code) == (code, code)
+    assert [line["state"] for line in lines] == [colour]
+    assert words in lines[0]["words"]
+    assert f"{colour} {what} " in flat
+    assert words in flat
+    assert any(line["state"] == "RED" for line in json.loads(told.out)) is (code == 1)
+
+
+@pytest.mark.parametrize("columns", [80, 60])
+def test_it_breaks_lines_where_the_terminal_ends(
+    commands: Commands, database: Database, columns: int
+) -> None:
+    """No line is wider than the terminal, nothing is cut, and what is broken stands under its own words."""
+    _failed_once(database)
+    _only_sweeps(database)
+
+    shown = commands.run("status", COLUMNS=str(columns))
+    told = json.loads(commands.run("status", "--json").out)
+
+    lines = shown.out.splitlines()
+    indents = {len(line) - len(line.lstrip()) for line in lines if line.startswith(" ")}
+    assert max(map(len, lines)) <= columns
+    assert len(lines) > len(told)
+    assert indents == {6 + max(len(line["what"]) for line in told) + 2}
+    for line in told:
+        assert " ".join(line["words"].split()) in " ".join(shown.out.split())
+
+
+def test_it_shows_no_character_that_steers_a_terminal(
+    commands: Commands, database: Database
+) -> None:
+    """What a stranger wrote into a reason is shown as text."""
+    _fine(database)
+    with database.writing() as tx:
+        seen = {"good": 1, "bad": 1, "last_good_at": _now(), "last_bad_at": _now()}
+        event_rows.add_health(tx, {**seen, "last_bad_reason": "\x1b[2J"})
+
+    shown = commands.run("status")
+
+    assert "\x1b" not in shown.out
+    assert "\\x1b[2J" in shown.out

@@ -1,0 +1,152 @@
+"""How are `daemon` and `up` started against a simulated Stripe, watched and killed?"""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from reconciler.simulator.api import Answer, Api, Key, Request
+from reconciler.simulator.clock import Clock
+from reconciler.simulator.server import SimulatedStripe
+from reconciler.simulator.world import World
+from tests.journeys.stories import SECRET
+
+ROOT = Path(__file__).resolve().parents[2]
+KEY = "rk_test_0123456789"
+WITHIN_S = 20
+STALLS_S = 60
+
+
+@dataclass
+class StallingApi:
+    """The API of a world; while `is_stalling`, every page of a list but the first keeps its client waiting."""
+
+    api: Api
+    is_stalling: bool = False
+    stalled: list[Request] = field(default_factory=list)
+
+    def answer(self, request: Request) -> Answer:
+        """Answer a request."""
+        answer = self.api.answer(request)
+        if self.is_stalling and any(name == "starting_after" for name, _ in request.query):
+            self.stalled.append(request)
+            return Answer(answer.status, answer.headers, answer.body, stall_s=STALLS_S)
+        return answer
+
+
+@dataclass(frozen=True, slots=True)
+class Stripe:
+    """A simulated account that answers at `base_url`, whose clock runs as ours."""
+
+    world: World
+    api: StallingApi
+    base_url: str
+
+    def catch_up(self) -> None:
+        """Let it be now, and go on as our time does."""
+        self.world.clock.reach(int(time.time() * 1000))
+        self.world.clock.run(1.0)
+
+
+@contextmanager
+def simulated_stripe() -> Iterator[Stripe]:
+    """Serve a new account until the end of the block; it is a minute ago there until `catch_up`."""
+    world = World(seed=3, clock=Clock(int(time.time() * 1000) - 60_000))
+    api = StallingApi(Api(world, [Key(KEY)]))
+    with SimulatedStripe(api) as server:  # type: ignore[arg-type]
+        yield Stripe(world, api, server.base_url)
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A program that was started, and what it writes."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def lines(self) -> list[str]:
+        """What it said to people, without the log's JSON."""
+        return [line for line in self.log.read_text().splitlines() if not line.startswith("{")]
+
+    def children(self) -> list[int]:
+        """The programs that it runs, in the order in which it started them."""
+        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        pids = [int(pid) for pid in task.read_text().split()]
+        return [pid for pid in pids if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+
+    def stop(self, number: int = signal.SIGTERM) -> int:
+        """Ask the program to end and return its exit code."""
+        self.process.send_signal(number)
+        return self.process.wait(timeout=WITHIN_S)
+
+    def kill(self) -> None:
+        """End the program without any warning."""
+        self.process.kill()
+        self.process.wait()
+
+    def kill_all(self) -> None:
+        """End the program and whatever it started and may have left behind."""
+        with suppress(ProcessLookupError):
+            os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def start(folder: Path, *arguments: str, **environ: str) -> Running:
+    """Start a program in a folder, with no variable of ours but those given here."""
+    log = folder / f"{arguments[0]}.log"
+    with log.open("ab") as file:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "reconciler", *arguments],
+            cwd=folder,
+            env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **environ},
+            stdout=file,
+            stderr=file,
+            start_new_session=True,
+        )
+    return Running(process, log)
+
+
+def environment(
+    database_url: str, schema: str, base_url: str, port: int | None = None
+) -> dict[str, str]:
+    """Give the variables of a program that sweeps every second and, where it serves, listens on a port."""
+    return {
+        "DATABASE_URL": database_url,
+        "RECONCILER_DATABASE__SCHEMA": schema,
+        "RECONCILER_STRIPE__MODE": "test",
+        "RECONCILER_STRIPE__REQUESTS_PER_S": "100",
+        "RECONCILER_SWEEPS__EVENTS_S": "1",
+        "RECONCILER_WEBHOOK__LISTEN": f"127.0.0.1:{port or free_port()}",
+        "STRIPE_API_BASE": base_url,
+        "STRIPE_API_KEY": KEY,
+        "STRIPE_WEBHOOK_SECRET": SECRET,
+    }
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        return int(listener.getsockname()[1])
+
+
+def wait_until(holds: Callable[[], object], program: Running) -> None:
+    """Wait for something to come true."""
+    deadline = time.monotonic() + WITHIN_S
+    while not holds():
+        assert time.monotonic() < deadline, program.log.read_text()
+        time.sleep(0.02)
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and is no corpse."""
+    try:
+        return " Z " not in Path(f"/proc/{pid}/stat").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

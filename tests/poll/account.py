@@ -1,0 +1,65 @@
+"""What do tests of the sweeps begin with? A Stripe account in this process, and a poller that asks it."""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from reconciler.apply import Policy
+from reconciler.core.ledger import Rules
+from reconciler.core.observation import Source, moment
+from reconciler.db.session import Database
+from reconciler.inbox import Inbox
+from reconciler.poll import Poller
+from reconciler.simulator.api import Api, Key
+from reconciler.simulator.clock import Clock
+from reconciler.simulator.faults import Faults
+from reconciler.simulator.world import World
+from reconciler.stripe_api.envelope import read_event
+from reconciler.stripe_api.gateway import Access, Gateway
+from tests.simulator.inprocess import InProcess, Unhurried
+from tests.stripe_api import shapes
+
+KEY = "rk_test_0123456789"
+# A full hour, a while after the moment from which everything counts.
+START_MS = 1_790_002_800_000
+SINCE_MS = START_MS - 20 * 60_000
+VERSION = "2026-10-28.endive"
+
+
+@dataclass
+class Account:
+    """A simulated account; our clock and Stripe's are one, and stand still until they are moved."""
+
+    database: Database
+    world: World = field(default_factory=lambda: World(seed=7, clock=Clock(START_MS)))
+    faults: Faults = field(default_factory=Faults)
+    stop: Unhurried = field(default_factory=Unhurried)
+
+    def __post_init__(self) -> None:
+        """Open the account with a key that may read everything."""
+        self.client = InProcess(self.api(None))
+        access = Access(api_key=KEY, api_version=VERSION, requests_per_s=1e6)
+        gateway = Gateway(access, stop=self.stop, transport=self.client)
+        policy = Policy(rules=Rules(since_ms=SINCE_MS))
+        inbox = Inbox(db=self.database, policy=policy)
+        self.poller = Poller(db=self.database, gateway=gateway, inbox=inbox, now=self.now)
+
+    def api(self, rights: frozenset[str] | None) -> Api:
+        """Give the account's API to a key with these rights; None is all of them."""
+        return Api(self.world, [Key(KEY, rights)], self.faults)
+
+    def now(self) -> datetime:
+        """Tell the time."""
+        return moment(self.world.clock.now_ms())
+
+    def wait(self, seconds: float) -> None:
+        """Let time pass."""
+        self.world.clock.advance(int(seconds * 1000))
+
+    def tell(self, *events: shapes.Json) -> None:
+        """Let events come by webhook."""
+        read = [read_event(shapes.body(each)) for each in events]
+        self.poller.inbox.accept(read, source=Source.WEBHOOK, now=self.now())
+
+    def ago(self, seconds: float) -> datetime:
+        """Tell what time it was."""
+        return self.now() - timedelta(seconds=seconds)

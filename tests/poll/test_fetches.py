@@ -1,0 +1,346 @@
+"""Are objects that no snapshot decides read until they are known, and never for ever?"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
+
+from reconciler.db import evidence, queries, tables
+from reconciler.db.session import Database
+from reconciler.poll import read_due
+from reconciler.simulator import objects, till
+from reconciler.simulator.api import Request
+from reconciler.simulator.faults import Fault, FaultKind
+from reconciler.simulator.world import Json
+from reconciler.stripe_api.problems import Stopped, StripeProblem
+from tests.journeys.conftest import add_invoices
+from tests.poll.account import Account
+from tests.stripe_api import shapes
+from tests.test_inbox import _refusing as refusing
+
+
+@pytest.fixture
+def account(database: Database) -> Account:
+    """Give an account."""
+    return Account(database)
+
+
+def _thin(account: Account, intent_id: str, id_: str = "evt_thin_1") -> Json:
+    """A thin event that names a PaymentIntent, made now."""
+    related = ("payment_intent", intent_id)
+    created = account.now().isoformat()
+    return shapes.thin_event("v1.payment_intent.succeeded", related, id=id_, created=created)
+
+
+def _paid(account: Account, **fields: object) -> str:
+    paid = till.make_intent(account.world, amount=1000, currency="eur", **fields)
+    till.succeed(account.world, paid)
+    return paid
+
+
+def _told(account: Account) -> list[Json]:
+    return [each.event for each in account.world.happenings]
+
+
+def _event(database: Database, id_: str = "evt_thin_1") -> tuple[str, int]:
+    with database.reading() as tx:
+        found = queries.event(tx, id_) or {}
+    return found["state"], found["attempts"]
+
+
+def _waits(account: Account) -> dict[str, float]:
+    """How many seconds from now each object is due."""
+    with account.database.reading() as tx:
+        rows = tx.execute(select(tables.fetches.c.object_id, tables.fetches.c.due_at)).all()
+    return {id_: (due_at - account.now()).total_seconds() for id_, due_at in rows}
+
+
+def _alerts(database: Database) -> list[tuple[str, str, str, int]]:
+    column = tables.exceptions.c
+    with database.reading() as tx:
+        asked = select(column.kind, column.subject, column.state, column["count"])
+        wanted = ("read_forbidden", "event_dead")
+        asked = asked.where(column.kind.in_(wanted)).order_by(column.kind, column.subject)
+        return [tuple(row) for row in tx.execute(asked)]
+
+
+def _ask(database: Database, account: Account, *keys: tuple[str, str]) -> None:
+    with database.writing() as tx:
+        evidence.ask(tx, keys, "event", account.now())
+
+
+def test_it_reads_what_a_thin_event_only_names(account: Account, database: Database) -> None:
+    """A thin event waits as deferred; the read of its object pays the invoice, and the event counts as applied."""
+    add_invoices(database, {"id": "1", "number": "INV-1", "amount_due": 1000})
+    paid = _paid(account, metadata={"invoice_id": "INV-1"})
+    account.tell(_thin(account, paid))
+    before = _event(database)
+
+    read = read_due(account.poller)
+
+    with database.reading() as tx:
+        invoice = queries.invoice(tx, "1") or {}
+    assert (before, read) == (("deferred", 0), 1)
+    assert _event(database) == ("applied", 0)
+    assert (invoice["status"], invoice["payment_status"]) == ("paid", "paid")
+    assert _waits(account) == {}
+    assert read_due(account.poller) == 0
+
+
+def test_it_reads_again_for_an_event_that_came_during_the_read(
+    account: Account, database: Database
+) -> None:
+    """An event that comes in while its object is read waits for a read that began after it."""
+    paid = _paid(account)
+    account.tell(_thin(account, paid))
+
+    def strike(_: Request) -> None:
+        account.client.meanwhile = lambda _: None
+        account.wait(1)
+        account.tell(_thin(account, paid, "evt_thin_2"))
+
+    account.client.meanwhile = strike
+    read_due(account.poller)
+    between = _event(database), _event(database, "evt_thin_2")
+    read_due(account.poller)
+
+    assert between == (("applied", 0), ("deferred", 0))
+    assert _event(database, "evt_thin_2") == ("applied", 0)
+    assert _waits(account) == {}
+
+
+def test_it_asks_once_more_about_a_contested_word(account: Account, database: Database) -> None:
+    """Two words of one second are read at once and, since a replica may lag, again six seconds later; then never."""
+    intent = till.make_intent(account.world, amount=1000, currency="eur")
+    till.require_action(account.world, intent)
+    till.start_debit(account.world, intent)
+    account.tell(*[each for each in _told(account) if each["type"].startswith("payment_intent.")])
+    first = _waits(account)
+
+    read_due(account.poller)
+    second = _waits(account)
+    account.wait(5)
+    early = read_due(account.poller)
+    account.wait(1)
+    late = read_due(account.poller)
+
+    assert (first, second) == ({intent: 0.0}, {intent: 6.0})
+    assert (early, late) == (0, 1)
+    assert _waits(account) == {}
+    with database.reading() as tx:
+        assert (queries.payment(tx, intent) or {})["status"] == "processing"
+
+
+def test_it_asks_no_third_time_about_a_contested_word(account: Account, database: Database) -> None:
+    """A word that the second read leaves contested too is asked for no more."""
+    intent = till.make_intent(account.world, amount=1000, currency="eur")
+    till.require_action(account.world, intent)
+    till.start_debit(account.world, intent)
+    account.tell(*[each for each in _told(account) if each["type"].startswith("payment_intent.")])
+    # Stripe's clock stands still meanwhile, so that no read is surely later than the events.
+    later = replace(account.poller, now=lambda: account.now() + timedelta(seconds=6))
+
+    counts = [read_due(account.poller), read_due(later), read_due(later)]
+
+    assert counts == [1, 1, 0]
+    assert _waits(account) == {}
+
+
+def test_it_gives_up_an_object_that_does_not_exist(account: Account, database: Database) -> None:
+    """After a minute without such an object a person is asked, the row goes, and no state is changed."""
+    processing = shapes.payment_intent(status="processing")
+    account.tell(shapes.event("payment_intent.processing", processing), _thin(account, "pi_gone"))
+    _ask(database, account, ("payment_intent", "pi_1"))
+    waited = 0
+
+    while _waits(account) and waited < 300:
+        account.wait(6)
+        waited += 6
+        read_due(account.poller)
+
+    assert 60 <= waited <= 120
+    assert _alerts(database) == [
+        ("event_dead", "evt_thin_1", "open", 1),
+        ("read_forbidden", "payment_intent pi_1", "open", 1),
+    ]
+    assert _event(database) == ("dead", 1)
+    with database.reading() as tx:
+        assert (queries.payment(tx, "pi_1") or {})["status"] == "processing"
+
+
+def test_it_says_once_a_kind_that_a_right_is_missing(account: Account, database: Database) -> None:
+    """A key that may not read opens one alert a kind at once; with the right back all is read and the alert closes."""
+    first, second = _paid(account), _paid(account)
+    account.tell(_thin(account, first), _thin(account, second, "evt_thin_2"))
+    account.client.api = account.api(frozenset({"event", "charge"}))
+
+    with capture_logs() as lines:
+        read_due(account.poller)
+    without = _alerts(database), set(_waits(account))
+    account.client.api = account.api(None)
+    account.wait(6)
+    read_due(account.poller)
+
+    assert without == ([("read_forbidden", "payment_intent", "open", 2)], {first, second})
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == [
+        "object.unreadable"
+    ]
+    assert _alerts(database) == [("read_forbidden", "payment_intent", "cleared", 2)]
+    assert _waits(account) == {}
+    assert _event(database) == _event(database, "evt_thin_2") == ("applied", 0)
+
+
+@pytest.mark.parametrize("kind", [FaultKind.HTML, FaultKind.EMPTY_OBJECT])
+@pytest.mark.parametrize(
+    ("times", "asked_ago_s", "state", "alerts"),
+    [
+        (1, 0, ("applied", 0), []),
+        (1, 3600, ("applied", 0), []),
+        (2, 0, ("dead", 1), [("event_dead", "evt_thin_1", "open", 1)]),
+    ],
+    ids=["once", "once, and late", "twice"],
+)
+def test_it_gives_up_what_is_unreadable_twice(
+    account: Account,
+    database: Database,
+    kind: FaultKind,
+    times: int,
+    asked_ago_s: int,
+    state: tuple[str, int],
+    alerts: list[tuple[str, str, str, int]],
+) -> None:
+    """One answer that can't be read is asked for again, however old the question; a second one calls a person."""
+    account.tell(_thin(account, _paid(account)))
+    account.wait(asked_ago_s)
+    account.faults.script(Fault(kind=kind, path="/v1/payment_intents/*", times=times))
+
+    read_due(account.poller)
+    account.wait(6)
+    read_due(account.poller)
+
+    assert _event(database) == state
+    assert _alerts(database) == alerts
+    assert _waits(account) == {}
+
+
+def test_it_gives_up_an_object_that_stays_half_readable(
+    account: Account, database: Database
+) -> None:
+    """A PaymentIntent whose charge nobody can read is applied as far as it goes, and a person is asked."""
+    paid = _paid(account)
+    account.world.save(account.world.get(paid) | {"latest_charge": {"object": "charge"}})
+    account.tell(_thin(account, paid))
+
+    read_due(account.poller)
+    between = _event(database), _waits(account)
+    account.wait(6)
+    read_due(account.poller)
+
+    assert between == (("deferred", 0), {paid: 6.0})
+    assert _event(database) == ("dead", 1)
+    assert _waits(account) == {}
+    with database.reading() as tx:
+        assert (queries.payment(tx, paid) or {})["status"] == "succeeded"
+
+
+def test_it_never_gives_up_while_stripe_is_away(account: Account, database: Database) -> None:
+    """Without an answer the next question waits ever longer, up to an hour; days later the object is read."""
+    paid = _paid(account)
+    account.tell(_thin(account, paid))
+    account.faults.script(Fault(kind=FaultKind.ERROR_500, path="/v1/payment*", times=4 * 40))
+    waits = []
+
+    for _ in range(40):
+        read_due(account.poller)
+        waits.append(_waits(account)[paid])
+        account.wait(waits[-1])
+    away = _event(database), _alerts(database), sum(waits)
+    read_due(account.poller)
+
+    assert waits[:4] == [6.0, 6.0, 12.0, 24.0]
+    assert waits[-1] == 3600.0
+    assert waits == sorted(waits)
+    assert away[:2] == (("deferred", 0), [])
+    assert timedelta(seconds=away[2]) > timedelta(days=1)
+    assert _event(database) == ("applied", 0)
+
+
+def test_it_leaves_the_rest_when_three_in_a_row_have_no_answer(
+    account: Account, database: Database
+) -> None:
+    """Three objects in a row without an answer mean that Stripe is away: the rest stays due and nobody waits for it."""
+    paid = [_paid(account) for _ in range(8)]
+    _ask(database, account, *(("payment_intent", id_) for id_ in paid))
+    order = sorted(paid)
+
+    def strike(request: Request) -> None:
+        if not request.path.endswith(order[2]):
+            account.faults.script(Fault(kind=FaultKind.ERROR_500))
+
+    account.client.meanwhile = strike
+    with pytest.raises(StripeProblem):
+        read_due(account.poller)
+
+    asked = list(dict.fromkeys(each.path.rpartition("/")[2] for each in account.client.asked))
+    put_off, due = {order[n]: 6.0 for n in (0, 1, 3, 4, 5)}, dict.fromkeys(order[6:], 0.0)
+    assert asked == order[:6]
+    assert _waits(account) == put_off | due
+
+
+@pytest.mark.parametrize("mode", ["subscription", "setup"])
+def test_it_drops_what_tells_nothing(account: Account, database: Database, mode: str) -> None:
+    """A Session that is not about a payment answers the question by that; no row stays, no person is asked."""
+    session = objects.checkout_session(
+        "cs_1", currency="eur", amount=1000, created=account.world.now_s, mode=mode
+    )
+    account.world.save(session)
+    _ask(database, account, ("checkout_session", "cs_1"))
+
+    read_due(account.poller)
+
+    assert _waits(account) == {}
+    assert _alerts(database) == []
+
+
+def test_it_lets_one_poisonous_object_disturb_nobody(account: Account, database: Database) -> None:
+    """What the database refuses is tried twice and given up with an alert; the others are applied at once."""
+    paid = sorted(_paid(account) for _ in range(5))
+    _ask(database, account, *(("payment_intent", id_) for id_ in paid))
+
+    with refusing(database, paid[2]), capture_logs() as lines:
+        read = read_due(account.poller)
+        between = set(_waits(account))
+        account.wait(6)
+        read_due(account.poller)
+
+    assert (read, between) == (4, {paid[2]})
+    assert [each["event"] for each in lines].count("object.not_applied") == 2
+    assert _waits(account) == {}
+    assert _alerts(database) == [("read_forbidden", f"payment_intent {paid[2]}", "open", 1)]
+    with database.reading() as tx:
+        assert {each["id"] for each in queries.payments(tx)} == set(paid) - {paid[2]}
+
+
+def test_it_stops_at_once(account: Account, database: Database) -> None:
+    """A stop between two objects passes through; what was read is kept, and what was not stays due as it was."""
+    paid = sorted(_paid(account) for _ in range(3))
+    _ask(database, account, *(("payment_intent", id_) for id_ in paid))
+    account.client.meanwhile = lambda _: account.stop.set()
+
+    with pytest.raises(Stopped):
+        read_due(account.poller)
+
+    assert _waits(account) == dict.fromkeys(paid[1:], 0.0)
+
+
+def test_it_keeps_ids_of_strangers_out_of_the_path(account: Account, database: Database) -> None:
+    """An id that looks like a path is asked for as an id."""
+    account.tell(_thin(account, "../charges?x=1"))
+
+    read_due(account.poller)
+
+    assert [asked.path for asked in account.client.asked] == [
+        "/v1/payment_intents/..%2Fcharges%3Fx%3D1"
+    ]
