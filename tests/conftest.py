@@ -13,10 +13,19 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import structlog
 
 from reconciler.db.migrate import upgrade
 from reconciler.db.session import Database, open_database
 from tests.databases import NoPostgres, PostgresServer, empty, own_server, with_driver
+
+
+@pytest.fixture(autouse=True)
+def _plain_log() -> Iterator[None]:
+    """Log plainly: what structlog does when nobody has configured it draws every traceback, for seconds."""
+    structlog.configure(processors=[structlog.processors.KeyValueRenderer()])
+    yield
+    structlog.reset_defaults()
 
 
 @contextmanager

@@ -84,3 +84,25 @@ def empty(database: Database) -> None:
             "SELECT setval(CAST(quote_ident(sequencename) AS regclass), 1, false) "
             "FROM pg_sequences WHERE schemaname = current_schema()"
         )
+
+
+@contextmanager
+def refusing(database: Database, payment_id: str) -> Iterator[None]:
+    """Let the database itself refuse one payment, as a constraint of somebody's would."""
+    if database.dialect_name == "sqlite":
+        make = (
+            f"CREATE TRIGGER refuse BEFORE INSERT ON payments WHEN NEW.id = '{payment_id}'"
+            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
+        )
+        drop = "DROP TRIGGER refuse"
+    else:
+        table = f"{database.schema}.payments"
+        make = f"ALTER TABLE {table} ADD CONSTRAINT refuse CHECK (id <> '{payment_id}')"
+        drop = f"ALTER TABLE {table} DROP CONSTRAINT refuse"
+    with database.migrating() as tx:
+        tx.exec_driver_sql(make)
+    try:
+        yield
+    finally:
+        with database.migrating() as tx:
+            tx.exec_driver_sql(drop)

@@ -1,8 +1,6 @@
 """Does the inbox keep every event, and do failures stay alone and come to an end?"""
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import select
@@ -12,6 +10,7 @@ from reconciler.db import queries, tables
 from reconciler.db.session import Database
 from reconciler.inbox import Inbox
 from reconciler.stripe_api.envelope import StripeEvent, read_event
+from tests.databases import refusing
 from tests.journeys.stories import event, intent
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -27,34 +26,12 @@ def _states(database: Database) -> dict[str, str]:
         return {row["id"]: row["state"] for row in queries.events(tx)}
 
 
-@contextmanager
-def _refusing(database: Database, payment_id: str) -> Iterator[None]:
-    """Let the database itself refuse one payment, as a constraint of somebody's would."""
-    if database.dialect_name == "sqlite":
-        make = (
-            f"CREATE TRIGGER refuse BEFORE INSERT ON payments WHEN NEW.id = '{payment_id}'"
-            " BEGIN SELECT RAISE(ABORT, 'refused'); END"
-        )
-        drop = "DROP TRIGGER refuse"
-    else:
-        table = f"{database.schema}.payments"
-        make = f"ALTER TABLE {table} ADD CONSTRAINT refuse CHECK (id <> '{payment_id}')"
-        drop = f"ALTER TABLE {table} DROP CONSTRAINT refuse"
-    with database.migrating() as tx:
-        tx.exec_driver_sql(make)
-    try:
-        yield
-    finally:
-        with database.migrating() as tx:
-            tx.exec_driver_sql(drop)
-
-
 def test_it_lets_one_bad_event_fail_alone(database: Database) -> None:
     """An event that the database refuses is kept as failed with its error; its neighbours are applied."""
     inbox = Inbox(db=database)
     told = [_told(f"evt_{n}", f"pi_{n}") for n in range(5)]
 
-    with _refusing(database, "pi_2"):
+    with refusing(database, "pi_2"):
         inbox.accept(told, source=Source.POLL, now=NOW)
 
     states = _states(database)
@@ -69,7 +46,7 @@ def test_it_lets_one_bad_event_fail_alone(database: Database) -> None:
 def test_it_gives_up_after_ten_attempts_and_calls_a_person(database: Database) -> None:
     """The tenth failure makes the event dead and opens one exception; a retry that works closes it."""
     inbox = Inbox(db=database)
-    with _refusing(database, "pi_1"):
+    with refusing(database, "pi_1"):
         inbox.accept([_told("evt_1", "pi_1")], source=Source.WEBHOOK, now=NOW)
         for attempt in range(9):
             inbox.retry(["evt_1"], now=NOW + timedelta(hours=attempt))
@@ -91,7 +68,7 @@ def test_it_tries_a_failed_event_again_when_stripe_repeats_it(database: Database
     """A redelivery of an event that failed applies it; a redelivery of an applied one changes nothing."""
     inbox = Inbox(db=database)
     told = _told("evt_1", "pi_1")
-    with _refusing(database, "pi_1"):
+    with refusing(database, "pi_1"):
         inbox.accept([told], source=Source.WEBHOOK, now=NOW)
 
     inbox.accept([told, told], source=Source.WEBHOOK, now=NOW + timedelta(minutes=5))
@@ -104,7 +81,7 @@ def test_it_counts_attempts_over_redeliveries_and_leaves_the_dead_alone(database
     inbox = Inbox(db=database)
     told = _told("evt_1", "pi_1")
 
-    with _refusing(database, "pi_1"):
+    with refusing(database, "pi_1"):
         for minute in range(12):
             inbox.accept([told], source=Source.POLL, now=NOW + timedelta(minutes=minute))
     inbox.accept([told], source=Source.POLL, now=NOW + timedelta(days=1))

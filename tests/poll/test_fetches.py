@@ -15,10 +15,10 @@ from reconciler.simulator.api import Request
 from reconciler.simulator.faults import Fault, FaultKind
 from reconciler.simulator.world import Json
 from reconciler.stripe_api.problems import Stopped, StripeProblem
+from tests.databases import refusing
 from tests.journeys.conftest import add_invoices
 from tests.poll.account import Account
 from tests.stripe_api import shapes
-from tests.test_inbox import _refusing as refusing
 
 
 @pytest.fixture

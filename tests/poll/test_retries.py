@@ -12,8 +12,8 @@ from reconciler.db.session import Database
 from reconciler.inbox import Inbox
 from reconciler.stripe_api.envelope import read_event
 from tests.cli import bodies
+from tests.databases import refusing
 from tests.test_inbox import NOW
-from tests.test_inbox import _refusing as refusing
 
 EVENT_ID = "evt_pi_1_succeeded"
 
