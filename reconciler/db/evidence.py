@@ -29,7 +29,7 @@ from reconciler.core.observation import (
 )
 from reconciler.core.payment import Book, summarise
 from reconciler.db.facts import decode, encode
-from reconciler.db.rows import Row, insert_new, upsert_widening
+from reconciler.db.rows import Row, insert_new, upsert_by, upsert_widening
 from reconciler.db.session import Tx
 from reconciler.db.tables import fetches, observations
 
@@ -146,8 +146,12 @@ def settle_fetches(
 
 
 def ask(tx: Tx, wanted: Iterable[tuple[str, str]], reason: str, now: datetime) -> None:
-    """Write down objects that must be read, for a reason that no fact tells: a thin event, a shape not known."""
-    insert_new(tx, fetches, [_fetch(key, reason, now) for key in sorted(set(wanted))])
+    """Write down objects that must be read, for a reason that no fact tells: a thin event, a shape not known.
+
+    The reason takes the place of a doubt's: when the doubt vanishes, the read must stay.
+    """
+    rows = [_fetch(key, reason, now) for key in sorted(set(wanted))]
+    upsert_by(tx, fetches, rows, key=("kind", "object_id"), update=("reason",))
 
 
 def _withdraw(tx: Tx, objects: Collection[tuple[str, str]]) -> None:

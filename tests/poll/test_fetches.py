@@ -89,6 +89,23 @@ def test_it_reads_what_a_thin_event_only_names(account: Account, database: Datab
     assert read_due(account.poller) == 0
 
 
+def test_it_reads_for_a_thin_event_though_a_doubt_vanishes(
+    account: Account, database: Database
+) -> None:
+    """A thin event about an object that a doubt asks for too keeps the read when the next event settles the doubt."""
+    paid = _paid(account)
+    told = _told(account)
+    account.tell(*[each for each in told if each["type"].startswith("charge.")])
+    doubted = _waits(account)
+    account.tell(_thin(account, paid))
+
+    account.tell(*[each for each in told if each["type"].startswith("payment_intent.")])
+
+    assert (doubted, _waits(account)) == ({paid: 0.0}, {paid: 0.0})
+    assert read_due(account.poller) == 1
+    assert _event(database) == ("applied", 0)
+
+
 def test_it_reads_again_for_an_event_that_came_during_the_read(
     account: Account, database: Database
 ) -> None:
