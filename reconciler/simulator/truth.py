@@ -32,7 +32,7 @@ class InvoiceTruth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Truth:
-    """Every invoice by its id, and the PaymentIntents of which nobody can tell whose they are."""
+    """Every invoice by its id, and the PaymentIntents that were paid and of which nobody can tell whose they are."""
 
     invoices: dict[str, InvoiceTruth]
     unmatched: frozenset[str]
@@ -78,7 +78,7 @@ def truth_of(world: World) -> Truth:
 
 
 def _share_out(world: World, pages: dict[str, _Page]) -> list[str]:
-    """Lay every PaymentIntent and Session on its invoice's page; returns the PaymentIntents that have none."""
+    """Lay every PaymentIntent and Session on its invoice's page; returns the paid PaymentIntents that have none."""
     owner = dict(world.meant)
     for session in world.every("checkout.session"):
         if session["id"] in owner:
@@ -88,7 +88,7 @@ def _share_out(world: World, pages: dict[str, _Page]) -> list[str]:
     for intent in world.every("payment_intent"):
         if intent["id"] in owner:
             pages[owner[intent["id"]]].intents.append(intent)
-        else:
+        elif intent["amount_received"]:
             unmatched.append(intent["id"])
     return unmatched
 

@@ -214,12 +214,14 @@ def test_it_dates_by_the_first_of_twin_events() -> None:
 
 
 def test_it_calls_unmatched_what_no_story_declares() -> None:
-    """A PaymentIntent that is meant for no invoice is unmatched, and one of a Session that is meant is not."""
+    """A paid PaymentIntent meant for no invoice is unmatched; one without money, or of a Session that is meant, is not."""
     world = new_world()
     put(world)
     session = checkout.open_session(world, amount=DUE, currency="eur")
     known = checkout.begin_payment(world, session, "customer@shop.example")
+    till.make_intent(world, amount=DUE, currency="eur")
     stray = till.make_intent(world, amount=DUE, currency="eur")
+    till.succeed(world, stray)
 
     world.meant[session] = "1"
 

@@ -21,9 +21,9 @@ _REFRESH_HZ: Final = 8
 _LATE_S: Final = 30
 
 _SAID: Final = {
-    Mishap.LOST: "its webhook is lost",
-    Mishap.LATE: "its webhook is late",
-    Mishap.DUPLICATED: "sent more than once",
+    Mishap.LOST: "webhook lost",
+    Mishap.LATE: "webhook late",
+    Mishap.DUPLICATED: "sent again",
     Mishap.REORDERED: "out of order",
 }
 
@@ -39,7 +39,7 @@ class Board:
     by_door: Counter[str] = field(default_factory=Counter)
     statuses: Mapping[str, int] = field(default_factory=dict)
     elapsed_s: float = 0.0
-    headline: str = "starting"
+    headline: str = "The simulated Stripe, the webhook and the daemon are starting."
     _latest: deque[Text] = field(default_factory=lambda: deque(maxlen=LINES))
     _live: Live | None = None
 

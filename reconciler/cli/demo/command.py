@@ -1,5 +1,6 @@
 """`demo`: who plays, who watches, and how does it end?"""
 
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -7,16 +8,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
+from types import FrameType
 from typing import Annotated, Final
 
 import typer
 from rich.console import Console
 
-from reconciler.cli.context import app, connect, now, policy_of, settings_of
+from reconciler import logs
+from reconciler.cli.context import Refused, app, connect, now, policy_of
 from reconciler.cli.demo import verdict
 from reconciler.cli.demo.board import WIDTH, Board
 from reconciler.cli.demo.house import House, furnished, reconciler, theatre
 from reconciler.cli.demo.ledger import Ledger
+from reconciler.config import load
 from reconciler.core.observation import moment
 from reconciler.db import events, migrate
 from reconciler.simulator.faults import Rates
@@ -43,6 +48,7 @@ def demo(
     seed: Annotated[int, typer.Option(help="Which stories, and which faults.")] = 2026,
 ) -> None:
     """Play some sixty payments against a simulated Stripe that loses webhooks; needs no account."""
+    _leave_nothing_behind()
     width = None if sys.stdout.isatty() else WIDTH
     console = Console(file=sys.stdout, highlight=False, width=width)
     with furnished(keep=keep) as house:
@@ -50,6 +56,21 @@ def demo(
         for line in verdict.what_next(house.folder if keep else None):
             console.print(line)
     sys.exit(0 if is_equal else 1)
+
+
+def _leave_nothing_behind() -> None:
+    """Let SIGTERM and a closed terminal end the demo as Ctrl-C does: its processes and its folder go first."""
+    ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        for each in ends:
+            # Impatience must not interrupt the tidying.
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+    for each in ends:
+        if signal.getsignal(each) is not signal.SIG_IGN:
+            signal.signal(each, end)
 
 
 def _programme(house: House, payments: int, seed: int) -> Programme:
@@ -76,18 +97,19 @@ def _perform(console: Console, house: House, programme: Programme) -> bool:
     )
     with _ledger(house, programme) as ledger, theatre(programme) as (channel, opened):
         watch = _Watch(Board(console, PLAYED_WITHIN_S), ledger, channel)
-        with reconciler(house, opened.base_url):
+        with watch.board.shown(), reconciler(house, opened.base_url) as watch.program:
             channel.send(house.webhook_url)
-            with watch.board.shown():
-                played = watch.until_played()
-                watch.until_quiet(played)
+            played = watch.until_played()
+            watch.until_quiet(played)
         return _conclude(console, watch, played)
 
 
 @contextmanager
 def _ledger(house: House, programme: Programme) -> Iterator[Ledger]:
     """The house's database, ready as `reconciler init --since DAY` would make it."""
-    settings = settings_of(house.config)
+    # The person's own environment may name another database, which must never become the demo's.
+    settings = load(house.config, {})
+    logs.configure(settings.log.format, settings.log.level)
     db = connect(settings, create=True)
     try:
         migrate.upgrade(db)
@@ -106,6 +128,7 @@ class _Watch:
     board: Board
     ledger: Ledger
     channel: Connection
+    program: BaseProcess | None = None
     begun: Begun | None = None
     numbers: dict[str, str] = field(default_factory=dict)
 
@@ -147,6 +170,10 @@ class _Watch:
         return None
 
     def _look(self) -> None:
+        if self.program is not None and not self.program.is_alive():
+            raise Refused(
+                "the reconciler ended; with --keep, reconciler.log in the folder says why", 3
+            )
         if self.begun is None:
             return
         self.board.elapsed_s = datetime.now(UTC).timestamp() - self.begun.ours_s
@@ -163,12 +190,11 @@ def _conclude(console: Console, watch: _Watch, played: Played) -> bool:
     console.print()
     for line in [*verdict.summary(arrivals), *verdict.differences(verdicts)]:
         console.print(line)
-    paid_but_unmatched = {id_ for id_ in played.truth.unmatched if id_ in unmatched}
     console.print(
         f"{len(unmatched)} payments name no invoice and wait for a person;"
         f" in truth it is {len(played.truth.unmatched)}."
     )
-    is_equal = not verdict.differences(verdicts) and paid_but_unmatched == unmatched
+    is_equal = not verdict.differences(verdicts) and played.truth.unmatched == unmatched
     console.print(
         f"EQUAL: all {len(verdicts)} invoices are as they are at Stripe, to the cent."
         if is_equal

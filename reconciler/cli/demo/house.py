@@ -9,20 +9,20 @@ import secrets
 import shutil
 import signal
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Final
 
 from reconciler.cli.context import Refused
+from reconciler.cli.running import be_child, up
 from reconciler.simulator.theatre import Opened, Programme, perform
 
 READY_WITHIN_S: Final = 30.0
@@ -69,6 +69,11 @@ class House:
         return self.folder / "config.toml"
 
     @property
+    def log(self) -> Path:
+        """What the reconciler says."""
+        return self.folder / "reconciler.log"
+
+    @property
     def webhook_url(self) -> str:
         """Where the webhook listens."""
         return f"http://127.0.0.1:{self.port}/api/webhooks/stripe"
@@ -77,7 +82,11 @@ class House:
 @contextmanager
 def furnished(*, keep: bool) -> Iterator[House]:
     """A house in a new folder, which is removed in the end unless it is to be kept."""
-    folder = Path(tempfile.mkdtemp(prefix="reconciler-demo-"))
+    try:
+        folder = Path(tempfile.mkdtemp(prefix="reconciler-demo-"))
+    except OSError as error:
+        why = f"the demo can't make a folder ({error.strerror}): set TMPDIR to another place"
+        raise Refused(why, 3) from None
     house = House(
         folder=folder,
         port=_free_port(),
@@ -96,9 +105,7 @@ def furnished(*, keep: bool) -> Iterator[House]:
 def theatre(programme: Programme) -> Iterator[tuple[Connection, Opened]]:
     """The simulated Stripe as a process of its own, with the pipe to it."""
     ours, theirs = multiprocessing.Pipe()
-    spawn = multiprocessing.get_context("spawn")
-    process = spawn.Process(target=perform, args=(theirs, programme), daemon=True)
-    process.start()
+    process = _started(_be_stripe, theirs, programme)
     theirs.close()
     try:
         opened = ours.recv()
@@ -106,55 +113,76 @@ def theatre(programme: Programme) -> Iterator[tuple[Connection, Opened]]:
     except EOFError:
         raise Refused("the simulated Stripe ended; its words above say why", 3) from None
     finally:
+        _end(process)
         ours.close()
-        process.join(END_WITHIN_S)
-        if process.is_alive():
-            process.kill()
 
 
 @contextmanager
-def reconciler(house: House, stripe_url: str) -> Iterator[subprocess.Popen[bytes]]:
+def reconciler(house: House, stripe_url: str) -> Iterator[BaseProcess]:
     """`reconciler up` on the house's settings, ready to take events."""
-    log = house.folder / "reconciler.log"
-    command = [sys.executable, "-m", "reconciler", "up", "--config", str(house.config)]
-    with log.open("ab") as lines:
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            command,
-            env=_environment(house, stripe_url),
-            stdout=lines,
-            stderr=lines,
-            cwd=house.folder,
-        )
+    house.log.touch()
+    process = _started(_be_reconciler, house, stripe_url)
     try:
         _wait_until_ready(house, process)
         yield process
     finally:
-        process.send_signal(signal.SIGTERM)
-        try:
-            process.wait(END_WITHIN_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        _end(process)
+
+
+def _started(target: Callable[..., None], *arguments: object) -> BaseProcess:
+    process = multiprocessing.get_context("spawn").Process(target=target, args=arguments)
+    # Ctrl-C goes to all processes of a terminal. It is the demo's alone to answer, and a child inherits that.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    return process
+
+
+def _end(process: BaseProcess) -> None:
+    process.terminate()
+    process.join(END_WITHIN_S)
+    if process.is_alive():
+        process.kill()
+        process.join()
+
+
+def _be_stripe(channel: Connection, programme: Programme) -> None:
+    # Whoever listened is gone, and needs no word about it.
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        perform(channel, programme)
+
+
+def _be_reconciler(house: House, stripe_url: str) -> None:
+    """Be `reconciler up` as somebody would have started it in the house."""
+    environment = _environment(house, stripe_url)
+    os.environ.clear()
+    os.environ.update(environment)
+    os.chdir(house.folder)
+    with house.log.open("ab") as lines:
+        for stream in (1, 2):
+            os.dup2(lines.fileno(), stream)
+    be_child(up, house.config)
 
 
 def _environment(house: House, stripe_url: str) -> dict[str, str]:
     """Nothing of the person's own settings or secrets reaches the demo."""
     own = ("RECONCILER_", "STRIPE_", "DATABASE_URL", "VAPID_", "PUSH_", "CREDENTIALS_DIRECTORY")
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(own)}
-    paths = [path for path in sys.path if path]
     return {
         **inherited,
-        "PYTHONPATH": os.pathsep.join(paths),
         "STRIPE_API_KEY": house.api_key,
         "STRIPE_WEBHOOK_SECRET": house.webhook_secret,
         "STRIPE_API_BASE": stripe_url,
     }
 
 
-def _wait_until_ready(house: House, process: subprocess.Popen[bytes]) -> None:
+def _wait_until_ready(house: House, process: BaseProcess) -> None:
     deadline = time.monotonic() + READY_WITHIN_S
     while not _is_ready(house.port):
-        if process.poll() is not None or time.monotonic() > deadline:
-            lines = (house.folder / "reconciler.log").read_text(errors="replace").splitlines()
+        if not process.is_alive() or time.monotonic() > deadline:
+            lines = house.log.read_text(errors="replace").splitlines()
             raise Refused(f"the reconciler did not start: {lines[-1] if lines else 'no word'}", 3)
         time.sleep(0.05)
 
