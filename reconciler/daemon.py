@@ -37,6 +37,7 @@ NIGHT_OVERLAP_S: Final = 26 * 3600
 RUNS_KEPT: Final = timedelta(days=35)
 # A request that is under way when the daemon must end is abandoned after this: nothing is open in the database.
 LEAVE_AFTER_S: Final = 2.0
+_CTRL_C: Final = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,9 +142,11 @@ class Watch:
 
 
 def run(jobs: Sequence[Job], db: Database, stop: threading.Event) -> int:
-    """Do the jobs until SIGTERM or until `stop` is set; returns the exit code 0."""
+    """Do the jobs until SIGTERM or until `stop` is set; returns the exit code: 0, or 130 after Ctrl-C."""
+    asked: list[int] = []
 
-    def end(_signal: int, _frame: FrameType | None) -> None:
+    def end(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
         stop.set()
 
     for each in (signal.SIGTERM, signal.SIGINT):
@@ -154,9 +157,10 @@ def run(jobs: Sequence[Job], db: Database, stop: threading.Event) -> int:
     scheduler.start()
     log.info("daemon.started", jobs=len(jobs))
     stop.wait()
-    _leave(scheduler)
+    code = _CTRL_C if signal.SIGINT in asked[:1] else 0
+    _leave(scheduler, code)
     log.info("daemon.ended")
-    return 0
+    return code
 
 
 def _scheduler(jobs: Sequence[Job], db: Database) -> BackgroundScheduler:
@@ -180,7 +184,7 @@ def _scheduler(jobs: Sequence[Job], db: Database) -> BackgroundScheduler:
     return scheduler
 
 
-def _leave(scheduler: BackgroundScheduler) -> None:
+def _leave(scheduler: BackgroundScheduler, code: int) -> None:
     """Wait for what is running, but not for a server that does not answer."""
     ending = threading.Thread(target=scheduler.shutdown, daemon=True)
     ending.start()
@@ -190,4 +194,4 @@ def _leave(scheduler: BackgroundScheduler) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         # The interpreter would wait for the pool's threads; whatever they had open is rolled back.
-        os._exit(0)
+        os._exit(code)

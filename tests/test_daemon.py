@@ -1,5 +1,6 @@
 """Does each job go on whatever happens to it, and is a person asked when it must not go on like that?"""
 
+import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
@@ -158,6 +159,19 @@ def test_it_goes_on_with_a_job_that_raises_every_time(
     assert 1 <= done.count("well") <= 3
     assert "night" not in done
     assert [line["event"] for line in lines].count("job.failed") == 2
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_it_tells_ctrl_c_from_a_stop(
+    database: Database, dialect: str, signals_restored: None, number: int, code: int
+) -> None:
+    """SIGTERM is no failure, and Ctrl-C is told to the shell as everywhere else."""
+    job = Job(name="ends", every_s=60, work=lambda: os.kill(os.getpid(), number))
+
+    ended = daemon.run([job], database, threading.Event())
+
+    assert ended == code
 
 
 def test_it_reaches_back_as_far_as_each_sweep_is_told(database: Database) -> None:

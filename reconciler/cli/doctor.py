@@ -35,15 +35,11 @@ def doctor(config: Config = None, as_json: AsJson = False) -> None:
 
 
 def _settings(settings: Settings) -> Iterator[Line]:
-    if settings.secrets.stripe_api_key is None:
-        yield Line(True, "api_key", "not set; serve needs none, reading from Stripe will")
     for need, good in (
         ("mode", f"Stripe's {settings.stripe.mode} mode"),
         ("webhook_secret", f"{len(settings.secrets.stripe_webhook_secret)} signing secret(s)"),
         ("api_key", "set, and of the same mode"),
     ):
-        if need == "api_key" and settings.secrets.stripe_api_key is None:
-            continue
         try:
             require(settings, need)  # type: ignore[arg-type]
             yield Line(True, need, good)

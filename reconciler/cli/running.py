@@ -102,7 +102,7 @@ def up(config: Config = None) -> None:
     spawn = multiprocessing.get_context("spawn")
     children = {
         # Should this program fail where it must not, its children are ended with it (`daemon`), and not waited for.
-        name: spawn.Process(target=_child, args=(command, config), name=name, daemon=True)
+        name: spawn.Process(target=be_child, args=(command, config), name=name, daemon=True)
         for name, command in (("webhook", serve), ("daemon", daemon))
     }
     asked: list[int] = []
@@ -148,8 +148,8 @@ def _told(child: BaseProcess) -> int:
     return 3
 
 
-def _child(command: Callable[[Path | None], None], config: Path | None) -> None:
-    """Be one of the two programs, and end with the other's parent."""
+def be_child(command: Callable[[Path | None], None], config: Path | None) -> None:
+    """Be one of these programs in a process of its own, and end with its parent, however that ends."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     guarded(lambda: command(config))
 

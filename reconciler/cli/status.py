@@ -96,8 +96,15 @@ def _sweeps(tx: Tx, settings: Settings, at: datetime) -> Iterator[Line]:
         mine = [each for each in runs if each["sweep"] == name]
         yield _sweep(name, mine, interval, at)
     for cursor in queries.cursors(tx):
-        behind = words_of(at - cursor["position"])
-        yield Line(Colour.GOOD, f"cursor {cursor['name']}", f"{behind} behind the present")
+        yield _cursor(cursor["name"], at - cursor["position"])
+
+
+def _cursor(name: str, behind: timedelta) -> Line:
+    """A cursor that runs ahead of our clock: no pause of the daemon would be made up for until the clock is there."""
+    if behind < -_SLACK:
+        words = f"{words_of(-behind)} ahead of the present: is this machine's clock right?"
+        return Line(Colour.RED, f"cursor {name}", words)
+    return Line(Colour.GOOD, f"cursor {name}", f"{words_of(behind)} behind the present")
 
 
 def _sweep(name: str, runs: list[dict[str, Any]], interval: timedelta, at: datetime) -> Line:

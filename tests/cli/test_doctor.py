@@ -41,12 +41,13 @@ def test_it_marks_what_is_missing(commands: Commands, environ: dict[str, str], l
     assert "canary" not in answer.everything
 
 
-def test_it_needs_no_api_key_yet(commands: Commands) -> None:
-    """Without an API key nothing is red, because the endpoint reads nothing from Stripe."""
+def test_it_says_which_key_the_daemon_lacks(commands: Commands) -> None:
+    """Without an API key nothing finds what the webhook misses: the line is red and says which key to make."""
     answer = commands.run("doctor", **{**WELL, "STRIPE_API_KEY": ""})
 
-    assert answer.code == 0
-    assert "api_key: not set" in answer.out
+    assert answer.code == 1
+    assert "BAD  api_key: STRIPE_API_KEY" in answer.out
+    assert "restricted key" in answer.out
 
 
 def test_it_tells_programs_too(commands: Commands) -> None:

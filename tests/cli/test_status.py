@@ -113,6 +113,16 @@ def _alarm(database: Database) -> None:
         alerts.open_alert(tx, kind=kind, subject="events", fingerprint="x", now=_now())
 
 
+def _ahead(ahead_s: float) -> Given:
+    def given(database: Database) -> None:
+        _fine(database)
+        at = _now() + timedelta(seconds=ahead_s)
+        with database.writing() as tx:
+            sweeps.move(tx, "events", at, _now())
+
+    return given
+
+
 def _unread(ago_s: float) -> Given:
     def given(database: Database) -> None:
         _fine(database)
@@ -142,6 +152,8 @@ def _unread(ago_s: float) -> Given:
         (_only_sweeps, 1, "RED", "webhook", "look at the endpoint's address and secret"),
         (_some_by_sweep, 0, "look", "webhook", "1 events of the last day came by webhook, 1 by"),
         (_alarm, 1, "RED", "alerts", "1 sweep_failing: see `reconciler exceptions list`"),
+        (_ahead(60), 0, "ok", "cursor events", "0 s behind the present"),
+        (_ahead(8000), 1, "RED", "cursor events", "2 h ahead of the present: is this machine's"),
         (_unread(60), 0, "ok", "fetches", "2 objects wait to be read, the oldest for 60 s"),
         (_unread(400), 1, "RED", "fetches", "the oldest for 6 min: is the daemon running"),
     ],
