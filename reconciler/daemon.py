@@ -64,10 +64,17 @@ class Timing:
 
 def jobs_of(poller: Poller, timing: Timing) -> list[Job]:
     """All jobs of a daemon."""
+    turn = threading.Lock()
 
     def events(name: str, overlap_s: int) -> Callable[[], None]:
         sweep = EventsSweep(name=name, overlap_s=overlap_s, lag_s=timing.lag_s)
-        return lambda: sweep_events(poller, sweep)
+
+        def work() -> None:
+            # All depths move one cursor: after a long pause they would walk the same weeks side by side.
+            with turn:
+                sweep_events(poller, sweep)
+
+        return work
 
     def night() -> None:
         events("events_night", NIGHT_OVERLAP_S)()
@@ -110,14 +117,14 @@ class Watch:
             return
         except (StripeProblem, StorageUnavailable) as error:
             log.warning("job.failed", problem=line_of(error))
-            self._failed(line_of(error))
+            self._failed(error)
         except Exception as error:
             log.exception("job.failed")
-            self._failed(line_of(error))
+            self._failed(error)
         else:
             self._went_well()
 
-    def _failed(self, words: str) -> None:
+    def _failed(self, error: Exception) -> None:
         self._failures += 1
         if self._failures < FAILURES_MAX:
             return
@@ -125,11 +132,11 @@ class Watch:
             kind, now = ExceptionKind.SWEEP_FAILING, datetime.now(UTC)
             with self._db.writing() as tx:
                 is_new = alerts.open_alert(
-                    tx, kind=kind, subject=self._job.name, fingerprint=words, now=now
+                    tx, kind=kind, subject=self._job.name, fingerprint=_cause(error), now=now
                 )
             self._is_alarmed = True
             if is_new:
-                log.error("sweep.failing", failures=self._failures, problem=words)
+                log.error("sweep.failing", failures=self._failures, problem=line_of(error))
 
     def _went_well(self) -> None:
         self._failures = 0
@@ -139,6 +146,11 @@ class Watch:
                 with self._db.writing() as tx:
                     alerts.close_alerts(tx, kind=kind, subjects=[self._job.name], now=now)
                 self._is_alarmed = False
+
+
+def _cause(error: Exception) -> str:
+    """What stays the same while the same thing is wrong; the words hold the id of each request."""
+    return error.kind.value if isinstance(error, StripeProblem) else type(error).__name__
 
 
 def run(jobs: Sequence[Job], db: Database, stop: threading.Event) -> int:
@@ -151,8 +163,8 @@ def run(jobs: Sequence[Job], db: Database, stop: threading.Event) -> int:
 
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, end)
-    # It tells of every job that begins and ends; what a job has done, the job says.
-    logging.getLogger("apscheduler").setLevel(logging.WARNING)
+    # It tells of every job that begins, ends or is still at it; what a job has done, the job says.
+    logging.getLogger("apscheduler").setLevel(logging.ERROR)
     scheduler = _scheduler(jobs, db)
     scheduler.start()
     log.info("daemon.started", jobs=len(jobs))

@@ -14,6 +14,7 @@ from reconciler import daemon
 from reconciler.daemon import Job, Timing, Watch, jobs_of
 from reconciler.db import sweeps, tables
 from reconciler.db.session import Database, StorageUnavailable, open_database
+from reconciler.simulator.api import Request
 from reconciler.stripe_api.problems import ProblemKind, Stopped, StripeProblem
 from tests.db.scratch import lock_of_a_stranger
 from tests.poll.account import Account
@@ -43,16 +44,20 @@ def _alert(database: Database) -> tuple[object, ...] | None:
 
 
 @pytest.mark.parametrize(
-    ("error", "words"),
+    ("error", "words", "cause"),
     [
-        (AWAY, "/v1/events: Stripe gives no answer"),
-        (StorageUnavailable("the database is locked"), "the database is locked"),
-        (ValueError("payer@example.com"), "ValueError"),
+        (AWAY, "/v1/events: Stripe gives no answer", "unavailable"),
+        (
+            StorageUnavailable("the database is locked"),
+            "the database is locked",
+            "StorageUnavailable",
+        ),
+        (ValueError("payer@example.com"), "ValueError", "ValueError"),
     ],
     ids=["Stripe", "storage", "a mistake of ours"],
 )
 def test_it_asks_a_person_once_about_a_job_that_fails(
-    database: Database, error: Exception, words: str
+    database: Database, error: Exception, words: str, cause: str
 ) -> None:
     """Two failures are borne; the third opens one alert with one error line; success closes it, and counting begins anew."""
     job = Job(name="events", work=_failing(*[error] * 5, None, error, error))
@@ -72,9 +77,9 @@ def test_it_asks_a_person_once_about_a_job_that_fails(
 
     told = [line for line in lines if line["event"] == "sweep.failing"]
     assert borne is None
-    assert opened == ("sweep_failing", "events", "open", words)
+    assert opened == ("sweep_failing", "events", "open", cause)
     assert [(line["log_level"], line["problem"]) for line in told] == [("error", words)]
-    assert closed == _alert(database) == ("sweep_failing", "events", "cleared", words)
+    assert closed == _alert(database) == ("sweep_failing", "events", "cleared", cause)
 
 
 def test_it_closes_the_alert_of_the_daemon_before_it(database: Database) -> None:
@@ -86,7 +91,7 @@ def test_it_closes_the_alert_of_the_daemon_before_it(database: Database) -> None
 
     Watch(Job(name="events", work=_failing(None)), database).run()
 
-    assert _alert(database) == ("sweep_failing", "events", "cleared", str(AWAY))
+    assert _alert(database) == ("sweep_failing", "events", "cleared", "unavailable")
 
 
 def test_it_takes_a_stop_for_no_failure(database: Database) -> None:
@@ -118,7 +123,7 @@ def test_it_outlives_a_database_that_is_away(
     impatient.close()
 
     assert before is None
-    assert _alert(database) == ("sweep_failing", "events", "open", str(AWAY))
+    assert _alert(database) == ("sweep_failing", "events", "open", "unavailable")
 
 
 @pytest.fixture
@@ -207,6 +212,35 @@ def test_it_reaches_back_as_far_as_each_sweep_is_told(database: Database) -> Non
         "retries": 5,
     }
     assert jobs["events_night"].at == Timing().night
+
+
+def test_it_walks_a_stretch_of_events_once(database: Database) -> None:
+    """A deeper sweep that comes due while another moves their cursor waits for it, and looks only behind the cursor."""
+    account = Account(database)
+    with database.writing() as tx:
+        sweeps.move(tx, "events", account.ago(5 * 3600), account.now())
+    jobs = {job.name: job for job in jobs_of(account.poller, Timing())}
+    other = threading.Thread(target=jobs["events_deep"].work)
+    waited = []
+
+    def strike(_: Request) -> None:
+        account.client.meanwhile = lambda _: None
+        other.start()
+        other.join(0.2)
+        waited.append(other.is_alive())
+
+    account.client.meanwhile = strike
+    jobs["events"].work()
+    other.join(30)
+
+    column = tables.sweep_runs.c
+    with database.reading() as tx:
+        stretches = tx.execute(select(column.sweep, column.covered_from).order_by(column.id)).all()
+    assert waited == [True]
+    assert [tuple(each) for each in stretches] == [
+        ("events", account.ago(5 * 3600 + 120)),
+        ("events_deep", account.ago(3600 + 10)),
+    ]
 
 
 def test_it_looks_after_what_waits(database: Database) -> None:

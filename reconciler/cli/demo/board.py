@@ -19,6 +19,7 @@ LINES: Final = 12
 WIDTH: Final = 80
 _REFRESH_HZ: Final = 8
 _LATE_S: Final = 30
+_TYPE_WIDTH: Final = 33
 
 _SAID: Final = {
     Mishap.LOST: "webhook lost",
@@ -114,7 +115,9 @@ def _line(arrival: Arrival, number: str) -> Text:
     why = ", ".join(
         _SAID[each] for each in sorted(arrival.made.mishaps) if is_found or each != Mishap.LATE
     )
-    line = door + Text(f"{arrival.made.type:<33} {number:<9}") + late + Text(why, style="dim")
+    what = Text(arrival.made.type)
+    what.truncate(_TYPE_WIDTH, overflow="ellipsis", pad=True)
+    line = door + what + Text(f" {number:<9}") + late + Text(why, style="dim")
     line.truncate(WIDTH, overflow="ellipsis")
     return line
 

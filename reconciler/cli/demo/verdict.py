@@ -67,5 +67,5 @@ def what_next(folder: Path | None) -> list[str]:
         "  reconciler explain INV-0001     every event and decision of one invoice",
         "  reconciler exceptions list      what needs a person",
         "  reconciler status               sweeps, lags and backlog",
-        "(The daemon has ended, so status says that its sweeps are late.)",
+        "(The daemon has ended: before long, status says that its sweeps are late.)",
     ]
