@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from types import FrameType
-from typing import Annotated, Final
+from typing import Annotated, Final, NoReturn
 
 import typer
 from rich.console import Console
@@ -48,29 +48,45 @@ def demo(
     seed: Annotated[int, typer.Option(help="Which stories, and which faults.")] = 2026,
 ) -> None:
     """Play some sixty payments against a simulated Stripe that loses webhooks; needs no account."""
-    _leave_nothing_behind()
+    asked = _leave_nothing_behind()
     width = None if sys.stdout.isatty() else WIDTH
     console = Console(file=sys.stdout, highlight=False, width=width)
-    with furnished(keep=keep) as house:
-        is_equal = _perform(console, house, _programme(house, payments, seed))
-        for line in verdict.what_next(house.folder if keep else None):
-            console.print(line)
+    try:
+        with furnished(keep=keep) as house:
+            is_equal = _perform(console, house, _programme(house, payments, seed))
+            for line in verdict.what_next(house.folder if keep else None):
+                console.print(line)
+    except Refused:
+        # Ctrl-C ends the reconciler too, and Python drops an interrupt that strikes while it frees an object.
+        for number in asked:
+            _obey(number)
+        raise
     sys.exit(0 if is_equal else 1)
 
 
-def _leave_nothing_behind() -> None:
-    """Let SIGTERM and a closed terminal end the demo as Ctrl-C does: its processes and its folder go first."""
+def _leave_nothing_behind() -> list[int]:
+    """Let SIGTERM and a closed terminal end the demo as Ctrl-C does: its processes and its folder go first.
+
+    Returns a list that will hold the signal that came.
+    """
     ends = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    asked: list[int] = []
 
     def end(number: int, _frame: FrameType | None) -> None:
+        asked.append(number)
         for each in ends:
             # Impatience must not interrupt the tidying.
             signal.signal(each, signal.SIG_IGN)
-        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+        _obey(number)
 
     for each in ends:
         if signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, end)
+    return asked
+
+
+def _obey(number: int) -> NoReturn:
+    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
 
 def _programme(house: House, payments: int, seed: int) -> Programme:
