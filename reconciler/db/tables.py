@@ -266,6 +266,7 @@ transitions = Table(
     Column("source", Text, nullable=False),
     Column("at", UtcDateTime, nullable=False),
     Index("ix_transitions_subject_id", "subject_id"),
+    Index("ix_transitions_at", "at"),
 )
 
 exceptions = Table(
@@ -337,6 +338,25 @@ cursors = Table(
     Column("name", Text, primary_key=True),
     Column("position", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+)
+
+# Who may sweep until when. The token grows with every change of hands, so that whoever lost it is told apart.
+leases = Table(
+    "leases",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("holder", Text, nullable=False),
+    Column("token", BigInt, nullable=False),
+    Column("expires_at", UtcDateTime, nullable=False),
+)
+
+# Objects that a list showed and that are applied: the same bytes again say nothing new.
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("object_id", Text, primary_key=True),
+    Column("digest", Text, nullable=False),
+    Column("seen_at", UtcDateTime, nullable=False),
 )
 
 # What a sweep has looked at: all of Stripe's time from `covered_from` until `covered_until`, the latter not included.

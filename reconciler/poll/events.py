@@ -88,6 +88,7 @@ def _take_page(poller: Poller, page: Page, tally: Tally, complete: Window | None
     def besides(tx: Tx) -> None:
         _ask_about(tx, bad, now)
         if complete is not None:
+            poller.fence(tx)
             sweeps.move(tx, CURSOR, moment(complete.until_ms), now)
 
     poller.inbox.accept(readable, source=Source.POLL, now=now, besides=besides)
