@@ -1,7 +1,7 @@
 """What does every command need first: the program's options, settings, the database and the policy?"""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -147,8 +147,18 @@ def inbox_of(settings: Settings, db: Database) -> Inbox:
     )
 
 
-def gateway_of(settings: Settings, stop: threading.Event | None = None) -> Gateway:
-    """The way to the Stripe account that the settings name; reads only."""
+def gateway_of(
+    settings: Settings,
+    stop: threading.Event | None = None,
+    *,
+    before_asking: Callable[[], None] = lambda: None,
+) -> Gateway:
+    """The way to the Stripe account that the settings name; reads only, and never inside a transaction."""
+
+    def check() -> None:
+        _require_no_transaction()
+        before_asking()
+
     require(settings, "mode", "api_key")
     key = settings.secrets.stripe_api_key
     stripe = settings.stripe
@@ -162,7 +172,7 @@ def gateway_of(settings: Settings, stop: threading.Event | None = None) -> Gatew
             requests_per_s=stripe.requests_per_s,
         ),
         stop=stop,
-        before_asking=_require_no_transaction,
+        before_asking=check,
     )
 
 

@@ -26,7 +26,7 @@ from reconciler.cli.context import (
 from reconciler.cli.guard import guarded
 from reconciler.cli.output import complain
 from reconciler.config import Settings, require
-from reconciler.daemon import Timing
+from reconciler.daemon import Leader, Timing, beat, jobs_of
 from reconciler.poll import Poller
 from webhook.app import WebhookSettings, create_app
 from webhook.app import serve as run_server
@@ -70,13 +70,15 @@ def daemon(config: Config = None) -> None:
     require(settings, "mode", "api_key")
     stop = threading.Event()
     with database(settings) as db:
+        leader = Leader(db)
         poller = Poller(
             db=db,
-            gateway=gateway_of(settings, stop),
+            gateway=gateway_of(settings, stop, before_asking=beat),
             inbox=inbox_of(settings, db),
             now=now,
+            fence=leader.fence,
         )
-        code = daemon_jobs.run(daemon_jobs.jobs_of(poller, _timing(settings)), db, stop)
+        code = daemon_jobs.run(jobs_of(poller, _timing(settings)), db, stop, leader)
     sys.exit(code)
 
 
@@ -88,6 +90,10 @@ def _timing(settings: Settings) -> Timing:
         overlap_s=sweeps.events_overlap_s,
         deep_s=sweeps.events_deep_s,
         deep_overlap_s=sweeps.events_deep_overlap_s,
+        open_s=sweeps.open_s,
+        money_s=sweeps.money_s,
+        recent_s=sweeps.recent_s,
+        invoices_s=sweeps.invoices_s,
         night=sweeps.night_utc,
     )
 

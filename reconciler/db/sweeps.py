@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, func, insert, select, update
 
 from reconciler.db.rows import insert_new
 from reconciler.db.session import Tx
@@ -79,6 +79,14 @@ def end(  # noqa: PLR0913 - one row's columns
             error=error,
         )
     )
+
+
+def last_done(tx: Tx, sweep: str) -> datetime | None:
+    """When the last run of a sweep began that came to its end; None if none ever did."""
+    column = sweep_runs.c
+    mine = (column.sweep == sweep) & (column.state == RunState.DONE.value)
+    found: datetime | None = tx.scalar(select(func.max(column.started_at)).where(mine))
+    return found
 
 
 def forget(tx: Tx, before: datetime) -> None:

@@ -20,6 +20,8 @@ from reconciler.apply import Policy, apply_payment_state
 from reconciler.core.observation import InvoiceSeen, Source
 from reconciler.db import events, tables
 from reconciler.db.session import Database
+from tests.journeys.programs import Running, Start, Stripe, environment, simulated_stripe
+from tests.journeys.programs import start as start_program
 from tests.journeys.stories import SECRET, Sender
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -123,3 +125,28 @@ def add_invoices(db: Database, *rows: dict[str, object]) -> None:
         tx.execute(tables.invoices.insert(), whole)
         seen = [InvoiceSeen(str(row["id"])) for row in rows]
         apply_payment_state(tx, seen, source=Source.MANUAL, now=now, policy=Policy())
+
+
+@pytest.fixture
+def stripe() -> Iterator[Stripe]:
+    """Give an account on a socket; its events are made a minute ago."""
+    with simulated_stripe() as account:
+        yield account
+
+
+@pytest.fixture
+def run(database_url: str, schema: str, stripe: Stripe, tmp_path: Path) -> Iterator[Start]:
+    """Give a function that starts a program on the test's database; none outlives the test."""
+    running: list[Running] = []
+
+    def begin(command: str, *, port: int | None = None, **environ: str) -> Running:
+        given = {**environment(database_url, schema, stripe.base_url, port), **environ}
+        running.append(start_program(tmp_path, command, **given))
+        return running[-1]
+
+    yield begin
+    for each in running:
+        each.kill_all()
+    for each in running:
+        told = [line for line in each.log.read_text().splitlines() if "Traceback" in line]
+        assert told == []

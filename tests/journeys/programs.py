@@ -9,8 +9,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from sqlalchemy import update
+
+from reconciler.db import sweeps
+from reconciler.db.session import Database
+from reconciler.db.tables import leases
 from reconciler.simulator.api import Answer, Api, Key, Request
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.server import SimulatedStripe
@@ -29,6 +35,7 @@ class StallingApi:
 
     api: Api
     is_stalling: bool = False
+    stall_s: float = STALLS_S
     stalled: list[Request] = field(default_factory=list)
 
     def answer(self, request: Request) -> Answer:
@@ -36,7 +43,7 @@ class StallingApi:
         answer = self.api.answer(request)
         if self.is_stalling and any(name == "starting_after" for name, _ in request.query):
             self.stalled.append(request)
-            return Answer(answer.status, answer.headers, answer.body, stall_s=STALLS_S)
+            return Answer(answer.status, answer.headers, answer.body, stall_s=self.stall_s)
         return answer
 
 
@@ -128,6 +135,23 @@ def environment(
         "STRIPE_API_KEY": KEY,
         "STRIPE_WEBHOOK_SECRET": SECRET,
     }
+
+
+Start = Callable[..., Running]
+
+
+def set_out(database: Database) -> datetime:
+    """Let the cursor stand five minutes ago, so that no daemon begins with thirty days."""
+    at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
+    with database.writing() as tx:
+        sweeps.move(tx, "events", at, at)
+    return at
+
+
+def let_lease_run_out(database: Database) -> None:
+    """Let the time be over for which the leader of the daemons holds its lease."""
+    with database.writing() as tx:
+        tx.execute(update(leases).values(expires_at=datetime.now(UTC)))
 
 
 def free_port() -> int:

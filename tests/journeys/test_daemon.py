@@ -4,10 +4,8 @@ import os
 import signal
 import socket
 import urllib.request
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from sqlalchemy import select
@@ -18,50 +16,16 @@ from reconciler.simulator import till
 from tests.journeys.conftest import add_invoices
 from tests.journeys.programs import (
     Running,
+    Start,
     Stripe,
-    environment,
     free_port,
     is_running,
-    simulated_stripe,
-    start,
+    let_lease_run_out,
+    set_out,
     wait_until,
 )
 
-Start = Callable[..., Running]
 SQLITE = pytest.mark.parametrize("dialect", ["sqlite"])
-
-
-@pytest.fixture
-def stripe() -> Iterator[Stripe]:
-    """Give an account on a socket; its events are made a minute ago."""
-    with simulated_stripe() as account:
-        yield account
-
-
-@pytest.fixture
-def run(database_url: str, schema: str, stripe: Stripe, tmp_path: Path) -> Iterator[Start]:
-    """Give a function that starts a program on the test's database; none outlives the test."""
-    running: list[Running] = []
-
-    def begin(command: str, *, port: int | None = None, **environ: str) -> Running:
-        given = {**environment(database_url, schema, stripe.base_url, port), **environ}
-        running.append(start(tmp_path, command, **given))
-        return running[-1]
-
-    yield begin
-    for each in running:
-        each.kill_all()
-    for each in running:
-        told = [line for line in each.log.read_text().splitlines() if "Traceback" in line]
-        assert told == []
-
-
-def _set_out(database: Database) -> datetime:
-    """Let the cursor stand five minutes ago, so that no daemon begins with thirty days."""
-    at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
-    with database.writing() as tx:
-        sweeps.move(tx, "events", at, at)
-    return at
 
 
 def _cursor(database: Database) -> datetime | None:
@@ -91,7 +55,7 @@ def test_it_loses_nothing_when_the_daemon_is_killed(
     for _ in range(240):
         till.make_intent(stripe.world, amount=100, currency="eur")
     stripe.catch_up()
-    before = _set_out(database)
+    before = set_out(database)
     stripe.api.is_stalling = True
 
     first = run("daemon")
@@ -99,6 +63,7 @@ def test_it_loses_nothing_when_the_daemon_is_killed(
     first.kill()
     killed = len(_stored(database)), _cursor(database)
     stripe.api.is_stalling = False
+    let_lease_run_out(database)
     restarted = datetime.now(UTC)
     second = run("daemon")
     everything = {each.event["id"] for each in stripe.world.happenings}
@@ -128,7 +93,7 @@ def test_it_ends_at_once_while_stripe_keeps_it_waiting(
     for _ in range(120):
         till.make_intent(stripe.world, amount=100, currency="eur")
     stripe.catch_up()
-    before = _set_out(database)
+    before = set_out(database)
     stripe.api.is_stalling = True
     # The answer is waited for much longer than the end of the program is.
     daemon = run("daemon", RECONCILER_STRIPE__READ_TIMEOUT_S="60")
@@ -158,7 +123,7 @@ def test_it_refuses_wrong_settings(run: Start, dialect: str) -> None:
 @SQLITE
 def test_it_says_that_its_port_is_taken(run: Start, database: Database, dialect: str) -> None:
     """A port that somebody else listens on ends the program with 3 and a line that names it; `up` ends both."""
-    _set_out(database)
+    set_out(database)
     with closing(socket.create_server(("127.0.0.1", 0))) as other:
         port = other.getsockname()[1]
         refused = [run(command, port=port) for command in ("serve", "up")]
@@ -182,7 +147,7 @@ def _is_ready(port: int) -> bool:
 def _up(run: Start, database: Database, stripe: Stripe) -> tuple[Running, list[int]]:
     """Start both programs, and wait until both do their work; return their ids, the webhook's first."""
     stripe.catch_up()
-    _set_out(database)
+    set_out(database)
     port = free_port()
     both = run("up", port=port)
     wait_until(lambda: _states(database, "events")[-1:] == ["done"] and _is_ready(port), both)

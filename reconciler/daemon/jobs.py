@@ -1,0 +1,94 @@
+"""What does the daemon do, and how often?"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import time, timedelta
+from typing import Final
+
+from reconciler.daemon.pulse import beat
+from reconciler.db import sweeps
+from reconciler.poll import EventsSweep, Poller, read_due, sweep_events
+
+# What waits for us and not for the clock is looked at that often.
+PROMPTLY_S: Final = 5
+NIGHT_OVERLAP_S: Final = 26 * 3600
+RUNS_KEPT: Final = timedelta(days=35)
+_WAIT_S: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """Something to be done every so many seconds, or once a day at a time in UTC."""
+
+    name: str
+    work: Callable[[], object]
+    every_s: int | None = None
+    at: time | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How often each sweep is done, and how far those of the events reach back; seconds."""
+
+    events_s: int = 60
+    lag_s: int = 10
+    overlap_s: int = 120
+    deep_s: int = 900
+    deep_overlap_s: int = 3600
+    open_s: int = 30
+    money_s: int = 3600
+    recent_s: int = 3600
+    invoices_s: int = 60
+    night: time = time(2, 17)
+
+
+def jobs_of(poller: Poller, timing: Timing) -> list[Job]:
+    """All jobs of a daemon."""
+    return [*_of_events(poller, timing), *_of_what_waits(poller)]
+
+
+def _of_events(poller: Poller, timing: Timing) -> list[Job]:
+    turn = threading.Lock()
+
+    def events(name: str, overlap_s: int) -> Callable[[], None]:
+        sweep = EventsSweep(name=name, overlap_s=overlap_s, lag_s=timing.lag_s)
+
+        def work() -> None:
+            # All depths move one cursor: after a long pause they would walk the same weeks side by side.
+            while not turn.acquire(timeout=_WAIT_S):
+                beat()
+            try:
+                sweep_events(poller, sweep)
+            finally:
+                turn.release()
+
+        return work
+
+    by_night = events("events_night", NIGHT_OVERLAP_S)
+
+    def night() -> None:
+        by_night()
+        with poller.db.writing() as tx:
+            sweeps.forget(tx, poller.now() - RUNS_KEPT)
+
+    return [
+        Job(name="events", every_s=timing.events_s, work=events("events", timing.overlap_s)),
+        Job(
+            name="events_deep",
+            every_s=timing.deep_s,
+            work=events("events_deep", timing.deep_overlap_s),
+        ),
+        Job(name="events_night", at=timing.night, work=night),
+    ]
+
+
+def _of_what_waits(poller: Poller) -> list[Job]:
+    return [
+        Job(name="fetches", every_s=PROMPTLY_S, work=lambda: read_due(poller)),
+        Job(
+            name="retries",
+            every_s=PROMPTLY_S,
+            work=lambda: poller.inbox.retry_due(now=poller.now()),
+        ),
+    ]

@@ -1,0 +1,1 @@
+"""Tests of the daemon: its jobs, their watch, and who leads."""

@@ -1,0 +1,91 @@
+"""Does one daemon lead, and does another take over without the two ever working at once?"""
+
+from sqlalchemy import update
+from structlog.testing import capture_logs
+
+from reconciler.daemon import Leader
+from reconciler.daemon.leader import TTL
+from reconciler.db import leases, tables
+from reconciler.db.leases import LeaseLost
+from reconciler.db.session import Database, open_database
+from tests.db.scratch import lock_of_a_stranger
+
+
+def _run_out(database: Database) -> None:
+    with database.writing() as tx:
+        held = leases.current(tx, "daemon")
+        assert held is not None
+        tx.execute(update(tables.leases).values(expires_at=held.expires_at - TTL))
+
+
+def _passes(database: Database, leader: Leader) -> bool:
+    with database.writing() as tx:
+        try:
+            leader.fence(tx)
+        except LeaseLost:
+            return False
+        return True
+
+
+def test_it_stands_by_while_another_leads(database: Database) -> None:
+    """The second daemon does not lead, says so once, and passes no fence."""
+    first, second = Leader(database), Leader(database)
+
+    with capture_logs() as lines:
+        gained = [first.tend(), second.tend(), first.tend(), second.tend()]
+
+    assert gained == [True, False, False, False]
+    assert (first.leads, second.leads) == (True, False)
+    assert (_passes(database, first), _passes(database, second)) == (True, False)
+    assert [line["event"] for line in lines] == ["daemon.led", "daemon.stood_by"]
+
+
+def test_it_takes_over_when_the_lease_has_run_out(database: Database) -> None:
+    """A leader that was paused for too long finds that another one leads: it passes no fence and stands by."""
+    now_s = [0.0]
+    first, second = Leader(database, monotonic=lambda: now_s[0]), Leader(database)
+    first.tend()
+    _run_out(database)
+    now_s[0] = TTL.total_seconds()
+
+    gained = second.tend()
+    paused = first.leads, _passes(database, first)
+    with capture_logs() as lines:
+        first.tend()
+
+    assert (gained, second.leads) == (True, True)
+    assert paused == (False, False)
+    assert [line["event"] for line in lines] == ["lease.lost", "daemon.stood_by"]
+
+
+def test_it_takes_over_at_once_from_one_that_resigned(database: Database) -> None:
+    """A daemon that ends hands the lease over; the next one waits for nothing."""
+    first, second = Leader(database), Leader(database)
+    first.tend()
+
+    first.resign()
+
+    assert (first.leads, second.tend()) == (False, True)
+
+
+def test_it_bears_a_database_that_is_away(
+    database: Database, database_url: str, schema: str
+) -> None:
+    """While nothing can be written the lease is kept as long as it lasts, and then no job begins; later it is there again."""
+    now_s = [0.0]
+    impatient = open_database(database_url, schema=schema, busy_timeout_s=0.1)
+    leader = Leader(impatient, monotonic=lambda: now_s[0])
+    leader.tend()
+    stranger = lock_of_a_stranger(database_url, schema)
+
+    with capture_logs() as lines:
+        leader.tend()
+    kept = leader.leads
+    now_s[0] = TTL.total_seconds()
+    over = leader.leads
+    stranger.close()
+    gained = leader.tend()
+    impatient.close()
+
+    assert (kept, over, gained) == (True, False, True)
+    assert [line["event"] for line in lines] == ["lease.not_renewed"]

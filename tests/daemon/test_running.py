@@ -1,0 +1,70 @@
+"""Does the daemon go on whatever its jobs do, stand by while another leads, and end as it is told?"""
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from datetime import UTC, time
+
+import pytest
+from structlog.testing import capture_logs
+
+from reconciler import daemon
+from reconciler.daemon import Job, Leader
+from reconciler.db.session import Database
+from reconciler.stripe_api.problems import ProblemKind, StripeProblem
+
+AWAY = StripeProblem(ProblemKind.UNAVAILABLE, "/v1/events: Stripe gives no answer")
+
+
+@pytest.fixture
+def signals_restored() -> Iterator[None]:
+    """Undo what the daemon does to signals, which outlives it only inside a test."""
+    kept = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    yield
+    for each, handler in kept.items():
+        signal.signal(each, handler)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_it_goes_on_with_a_job_that_raises_every_time(
+    database: Database, dialect: str, signals_restored: None
+) -> None:
+    """A job that raises is done again at its next time, a neighbour beside it; a stop ends both with exit code 0."""
+    stop, done = threading.Event(), []
+
+    def raising() -> None:
+        done.append("raising")
+        if done.count("raising") == 2:
+            stop.set()
+        raise AWAY
+
+    jobs = [
+        Job(name="raising", every_s=1, work=raising),
+        Job(name="well", every_s=1, work=lambda: done.append("well")),
+        Job(name="night", at=time(2, 17, tzinfo=UTC), work=lambda: done.append("night")),
+    ]
+    too_late = threading.Timer(10, stop.set)
+    too_late.start()
+    with capture_logs() as lines:
+        code = daemon.run(jobs, database, stop, Leader(database))
+    too_late.cancel()
+
+    assert code == 0
+    assert done.count("raising") == 2
+    assert 1 <= done.count("well") <= 3
+    assert "night" not in done
+    assert [line["event"] for line in lines].count("job.failed") == 2
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+@pytest.mark.parametrize("dialect", ["sqlite"])
+def test_it_tells_ctrl_c_from_a_stop(
+    database: Database, dialect: str, signals_restored: None, number: int, code: int
+) -> None:
+    """SIGTERM is no failure, and Ctrl-C is told to the shell as everywhere else."""
+    job = Job(name="ends", every_s=60, work=lambda: os.kill(os.getpid(), number))
+
+    ended = daemon.run([job], database, threading.Event(), Leader(database))
+
+    assert ended == code
