@@ -29,6 +29,18 @@ def next_check_ms(*, created_ms: int, now_ms: int, in_flight: bool) -> int:
     return now_ms + (min(interval_ms, DAY_MS) if in_flight else interval_ms)
 
 
+def falls_due(created_ms: int, span: "Window") -> bool:
+    """Whether one of the times at which something so old is looked at again lies in a stretch of time."""
+    age_ms = max(0, span.until_ms - 1 - created_ms)
+    if age_ms < _FIRST_HOUR_MS[-1]:
+        passed = _FIRST_HOUR_MS[: bisect_right(_FIRST_HOUR_MS, age_ms)]
+        last_ms = passed[-1] if passed else 0
+    else:
+        every_ms = next((every for until, every in _LATER if age_ms < until), 30 * DAY_MS)
+        last_ms = age_ms // every_ms * every_ms
+    return created_ms + last_ms >= span.since_ms
+
+
 def retry_after_ms(attempts: int) -> int | None:
     """How long to wait after so many failed attempts; None once it is time to give up and call a person."""
     if attempts >= EVENT_ATTEMPTS_MAX:
@@ -43,15 +55,21 @@ class Window(NamedTuple):
     until_ms: int
 
 
-def events_window(*, position_ms: int, date_ms: int, overlap_ms: int, lag_ms: int) -> Window:
-    """What a sweep of events must look at, in whole seconds: from before its cursor until a moment ago at Stripe.
+def window(*, position_ms: int, date_ms: int, overlap_ms: int, lag_ms: int) -> Window:
+    """What a sweep behind a cursor must look at, in whole seconds: from before it until a moment ago at Stripe.
 
-    The list is complete only a moment later (`lag_ms`), and some events enter it behind the cursor (`overlap_ms`). What is
-    older than Stripe keeps can't be asked for.
+    A list is complete only a moment later (`lag_ms`), and some objects enter it behind the cursor (`overlap_ms`).
     """
     until_ms = date_ms - lag_ms
-    since_ms = max(min(position_ms, until_ms) - overlap_ms, date_ms - EVENTS_KEPT_MS)
+    since_ms = min(position_ms, until_ms) - overlap_ms
     return Window(_whole_s(since_ms), max(_whole_s(since_ms), _whole_s(until_ms)))
+
+
+def events_window(*, position_ms: int, date_ms: int, overlap_ms: int, lag_ms: int) -> Window:
+    """What a sweep of events must look at: what is older than Stripe keeps can't be asked for."""
+    found = window(position_ms=position_ms, date_ms=date_ms, overlap_ms=overlap_ms, lag_ms=lag_ms)
+    since_ms = max(found.since_ms, _whole_s(date_ms - EVENTS_KEPT_MS))
+    return Window(since_ms, max(since_ms, found.until_ms))
 
 
 def slices(window: Window, *, longest_ms: int = HOUR_MS) -> Iterator[Window]:

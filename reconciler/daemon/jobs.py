@@ -8,10 +8,22 @@ from typing import Final
 
 from reconciler.daemon.pulse import beat
 from reconciler.db import sweeps
-from reconciler.poll import EventsSweep, Poller, read_due, sweep_events
+from reconciler.poll import (
+    EventsSweep,
+    MoneySweep,
+    Poller,
+    RecentSweep,
+    read_due,
+    sweep_events,
+    sweep_invoices,
+    sweep_money,
+    sweep_open,
+    sweep_recent,
+)
 
 # What waits for us and not for the clock is looked at that often.
 PROMPTLY_S: Final = 5
+DAY_S: Final = 24 * 3600
 NIGHT_OVERLAP_S: Final = 26 * 3600
 RUNS_KEPT: Final = timedelta(days=35)
 _WAIT_S: Final = 1.0
@@ -45,7 +57,28 @@ class Timing:
 
 def jobs_of(poller: Poller, timing: Timing) -> list[Job]:
     """All jobs of a daemon."""
-    return [*_of_events(poller, timing), *_of_what_waits(poller)]
+    return [
+        *_of_events(poller, timing),
+        *_of_lists(poller, timing),
+        *_of_what_waits(poller, timing),
+    ]
+
+
+def _of_lists(poller: Poller, timing: Timing) -> list[Job]:
+    def money(name: str, overlap_s: int) -> Callable[[], None]:
+        sweep = MoneySweep(name=name, overlap_s=overlap_s, lag_s=timing.lag_s)
+        return lambda: sweep_money(poller, sweep)
+
+    def recent(name: str, reach_s: int) -> Callable[[], None]:
+        sweep = RecentSweep(name=name, reach_s=reach_s)
+        return lambda: sweep_recent(poller, sweep)
+
+    return [
+        Job(name="money", every_s=timing.money_s, work=money("money", 2 * DAY_S)),
+        Job(name="money_night", at=timing.night, work=money("money_night", 8 * DAY_S)),
+        Job(name="recent", every_s=timing.recent_s, work=recent("recent", 2 * DAY_S)),
+        Job(name="recent_night", at=timing.night, work=recent("recent_night", 35 * DAY_S)),
+    ]
 
 
 def _of_events(poller: Poller, timing: Timing) -> list[Job]:
@@ -83,8 +116,10 @@ def _of_events(poller: Poller, timing: Timing) -> list[Job]:
     ]
 
 
-def _of_what_waits(poller: Poller) -> list[Job]:
+def _of_what_waits(poller: Poller, timing: Timing) -> list[Job]:
     return [
+        Job(name="open", every_s=timing.open_s, work=lambda: sweep_open(poller)),
+        Job(name="invoices", every_s=timing.invoices_s, work=lambda: sweep_invoices(poller)),
         Job(name="fetches", every_s=PROMPTLY_S, work=lambda: read_due(poller)),
         Job(
             name="retries",

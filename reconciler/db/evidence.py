@@ -44,8 +44,10 @@ KINDS: Final[Mapping[str, type]] = {
 }
 _NAMES: Final = {kind: name for name, kind in KINDS.items()}
 
-# Asked for because of a shape that could not be read, or that says nothing by itself: no fact can make that plain.
-_OF_SHAPE: Final = frozenset({"event", "read"})
+CHECK: Final = "check"
+# Asked for because of a shape that could not be read, or that says nothing by itself, or because it is time to look again:
+# no fact can make that plain.
+_OF_SHAPE: Final = frozenset({"event", "read", CHECK})
 
 # A second read within the same second would settle nothing: the spans must come apart.
 _ASK_AGAIN: Final = timedelta(seconds=6)
@@ -146,7 +148,7 @@ def settle_fetches(
 
 
 def ask(tx: Tx, wanted: Iterable[tuple[str, str]], reason: str, now: datetime) -> None:
-    """Write down objects that must be read, for a reason that no fact tells: a thin event, a shape not known.
+    """Write down objects that must be read, for a reason that no fact tells: a thin event, an unknown shape, a date.
 
     The reason takes the place of a doubt's: when the doubt vanishes, the read must stay.
     """

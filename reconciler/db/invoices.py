@@ -7,14 +7,34 @@ columns are ever written: `status`, `payment_status` and `paid_at`.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from sqlalchemy import Column, RowMapping, Table, bindparam, select, update
+from sqlalchemy import (
+    Column,
+    RowMapping,
+    Table,
+    and_,
+    bindparam,
+    case,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
 
 from reconciler.core.invoice import Invoice, InvoiceWrite
 from reconciler.core.observation import Reference, ReferenceKind
 from reconciler.db.rows import any_of
 from reconciler.db.session import Tx
+from reconciler.db.tables import (
+    allocations,
+    checkout_sessions,
+    claims,
+    payment_references,
+    payments,
+    settlements,
+)
 from reconciler.db.tables import invoices as embedded
 
 WRITTEN = ("status", "payment_status", "paid_at")
@@ -99,6 +119,85 @@ def find(
         statement = statement.with_for_update()
     found = (_invoice(invoices, row) for row in tx.execute(statement).mappings())
     return {each.id: each for each in found}
+
+
+class Naming(NamedTuple):
+    """An invoice that waits for its payment and names Stripe objects that nobody has seen yet, or a Payment Link."""
+
+    invoice_id: str
+    created_at: datetime
+    intent_id: str | None
+    session_id: str | None
+    link_id: str | None
+
+
+def naming_stripe(
+    tx: Tx, invoices: InvoiceTable, payable: Iterable[str], *, after: str, limit: int
+) -> list[Naming]:
+    """The next page, by id, of payable invoices that name a Stripe object."""
+    id_, intent = invoices.column("id"), invoices.column("stripe_payment_intent_id")
+    session = invoices.column("stripe_checkout_session_id")
+    link = invoices.column("stripe_payment_link_id")
+    new_intent = ~exists().where(payments.c.id == intent)
+    new_session = ~exists().where(checkout_sessions.c.id == session)
+    words = sorted(invoices.word_out(each) for each in payable)
+    asked = (
+        select(
+            id_,
+            invoices.column("created_at"),
+            case((new_intent, intent)),
+            case((new_session, session)),
+            link,
+        )
+        .where(id_ > after, invoices.column("status").in_(words))
+        .where(or_(intent.is_not(None), session.is_not(None), link.is_not(None)))
+        .order_by(id_)
+        .limit(limit)
+    )
+    return [Naming(*row) for row in tx.execute(asked)]
+
+
+def astray(
+    tx: Tx, invoices: InvoiceTable, payable: Iterable[str], *, after: str, limit: int
+) -> list[str]:
+    """The next page, by id, of invoices that are not as they were settled, or that a payment without one names."""
+    id_, number = invoices.column("id"), invoices.column("number")
+    settled, named = settlements.c, payment_references.c
+    words = sorted(invoices.word_out(each) for each in payable)
+    differs = or_(
+        invoices.column("amount_due") != settled.amount_due,
+        invoices.column("currency") != settled.currency,
+        func.coalesce(invoices.column("payment_status"), "") != settled.payment_status,
+        and_(
+            invoices.column("status").in_(words),
+            settled.amount_due > 0,
+            settled.received >= settled.amount_due,
+        ),
+    )
+    unlike = exists().where(settled.invoice_id == id_, differs)
+    free = and_(
+        ~exists().where(allocations.c.payment_id == named.payment_id),
+        ~exists().where(claims.c.holder_id == named.payment_id),
+    )
+    is_named = or_(
+        *(
+            exists().where(named.value == column, free)
+            for column in (
+                id_,
+                number,
+                invoices.column("stripe_payment_intent_id"),
+                invoices.column("stripe_checkout_session_id"),
+                invoices.column("stripe_payment_link_id"),
+            )
+        ),
+        exists().where(
+            payments.c.id == invoices.column("stripe_payment_intent_id"),
+            ~exists().where(allocations.c.payment_id == payments.c.id),
+            ~exists().where(claims.c.holder_id == payments.c.id),
+        ),
+    )
+    asked = select(id_).where(id_ > after, or_(unlike, is_named)).order_by(id_).limit(limit)
+    return [str(each) for each in tx.scalars(asked)]
 
 
 def names_of(invoices: Iterable[Invoice]) -> frozenset[str]:

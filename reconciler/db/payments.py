@@ -2,10 +2,12 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select, true, update
 
 from reconciler.core.audit import PaymentChange
+from reconciler.core.doubts import FetchKind
 from reconciler.core.facts import PaidAt, SessionFacts
 from reconciler.core.observation import ReferenceKind, Source, moment, ms
 from reconciler.core.payment import Book, PaymentStatus, Summary
@@ -14,8 +16,10 @@ from reconciler.core.words import REFUND_IN_FLIGHT, refund_word
 from reconciler.db.facts import encode
 from reconciler.db.rows import Row, insert_new, upsert
 from reconciler.db.session import Tx
-from reconciler.db.tables import payment_references, payments
+from reconciler.db.tables import disputes, payment_references, payments, refunds
 
+_ON_ITS_WAY = frozenset({PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE})
+_AT_ONCE = 200
 _ONCE = ("first_seen_source", "first_seen_at", "created_at")
 
 
@@ -77,7 +81,7 @@ def _row(change: PaymentChange, source: Source, now: datetime) -> Row:
 def _next_check(book: Book, summary: Summary, now: datetime) -> datetime | None:
     if summary.is_final or summary.is_foreign:
         return None
-    on_its_way = summary.status in {PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE}
+    on_its_way = summary.status in _ON_ITS_WAY
     in_flight = any(refund_word(each) in REFUND_IN_FLIGHT for each in book.refunds.values())
     created_ms = summary.created_ms if summary.created_ms is not None else ms(now)
     return moment(
@@ -87,6 +91,73 @@ def _next_check(book: Book, summary: Summary, now: datetime) -> datetime | None:
             in_flight=on_its_way or in_flight or bool(book.disputes),
         )
     )
+
+
+class Check(NamedTuple):
+    """A payment that is not final and must be looked at again, with its refunds and disputes."""
+
+    payment_id: str
+    objects: tuple[tuple[str, str], ...]
+    due_at: datetime
+
+
+def due_checks(tx: Tx, now: datetime, *, limit: int) -> list[Check]:
+    """Payments whose next look is due, oldest first, with what must be read for each: (kind, id)."""
+    column = payments.c
+    asked = (
+        select(column.id, column.next_check_at)
+        .where(column.next_check_at <= now)
+        .order_by(column.next_check_at, column.id)
+        .limit(limit)
+    )
+    due = [(row.id, row.next_check_at) for row in tx.execute(asked)]
+    around = _around(tx, [id_ for id_, _ in due])
+    return [Check(id_, ((_kind(id_), id_), *around.get(id_, ())), at) for id_, at in due]
+
+
+def checked(tx: Tx, checks: Sequence[Check], now: datetime) -> None:
+    """Set when these payments are looked at next, whatever the look will show."""
+    column = payments.c
+    asked = select(column.id, column.stripe_created_at, column.status)
+    rows = tx.execute(asked.where(column.id.in_([each.payment_id for each in checks])))
+    moving = {each.payment_id for each in checks if len(each.objects) > 1}
+    later = [
+        {
+            "key": row.id,
+            "next": _next_look(row.stripe_created_at or now, row.status, row.id in moving, now),
+        }
+        for row in rows
+    ]
+    if later:
+        statement = update(payments).where(column.id == bindparam("key"))
+        tx.execute(statement.values(next_check_at=bindparam("next")), later)
+
+
+def _next_look(created_at: datetime, status: str, is_moving: bool, now: datetime) -> datetime:  # noqa: FBT001 - one of a row's columns
+    in_flight = is_moving or PaymentStatus(status) in _ON_ITS_WAY
+    created_ms = ms(created_at)
+    return moment(next_check_ms(created_ms=created_ms, now_ms=ms(now), in_flight=in_flight))
+
+
+def _around(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[tuple[str, str], ...]]:
+    """The refunds in flight and the disputes of payments that are not final."""
+    found: dict[str, tuple[tuple[str, str], ...]] = {}
+    mine = (
+        (FetchKind.REFUND, refunds.c, refunds.c.status.in_(sorted(REFUND_IN_FLIGHT))),
+        (FetchKind.DISPUTE, disputes.c, true()),
+    )
+    for start in range(0, len(ids), _AT_ONCE):
+        part = ids[start : start + _AT_ONCE]
+        for kind, column, condition in mine:
+            asked = select(column.id, column.payment_id).where(column.payment_id.in_(part))
+            for row in tx.execute(asked.where(condition).order_by(column.id)):
+                found[row.payment_id] = (*found.get(row.payment_id, ()), (kind.value, row.id))
+    return found
+
+
+def _kind(payment_id: str) -> str:
+    is_intent = payment_id.startswith("pi_")
+    return (FetchKind.PAYMENT_INTENT if is_intent else FetchKind.CHARGE).value
 
 
 def summaries(tx: Tx, ids: Iterable[str]) -> dict[str, Summary]:

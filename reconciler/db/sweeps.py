@@ -89,6 +89,14 @@ def last_done(tx: Tx, sweep: str) -> datetime | None:
     return found
 
 
+def covered_until(tx: Tx, sweep: str) -> datetime | None:
+    """Until when the last run of a sweep looked that came to its end; None if none ever did."""
+    column = sweep_runs.c
+    mine = (column.sweep == sweep) & (column.state == RunState.DONE.value)
+    found: datetime | None = tx.scalar(select(func.max(column.covered_until)).where(mine))
+    return found
+
+
 def forget(tx: Tx, before: datetime) -> None:
     """Delete runs that nobody will ask for any more."""
     tx.execute(delete(sweep_runs).where(sweep_runs.c.started_at < before))

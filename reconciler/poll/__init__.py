@@ -6,6 +6,21 @@ it waits for an answer.
 
 from reconciler.poll.events import EventsSweep, sweep_events
 from reconciler.poll.fetches import read_due
+from reconciler.poll.invoices import sweep_invoices
+from reconciler.poll.money import MoneySweep, sweep_money
+from reconciler.poll.open import sweep_open
 from reconciler.poll.poller import Poller
+from reconciler.poll.recent import RecentSweep, sweep_recent
 
-__all__ = ["EventsSweep", "Poller", "read_due", "sweep_events"]
+__all__ = [
+    "EventsSweep",
+    "MoneySweep",
+    "Poller",
+    "RecentSweep",
+    "read_due",
+    "sweep_events",
+    "sweep_invoices",
+    "sweep_money",
+    "sweep_open",
+    "sweep_recent",
+]

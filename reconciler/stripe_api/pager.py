@@ -21,9 +21,13 @@ PAGES_MAX: Final = 1000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The objects of a page that no page before it had, as the bytes that came, and when they were true."""
+    """The objects of a page that no page before it had, as the bytes that came, and when they were true.
+
+    `ids` are theirs, one by one; None for one whose id can't be read.
+    """
 
     objects: tuple[bytes, ...] = field(repr=False)
+    ids: tuple[str | None, ...]
     span: Span
     request_id: str
     is_last: bool
@@ -54,6 +58,7 @@ def pages(
         new = {id_ for id_, _ in fresh if id_ is not None}
         yield Page(
             objects=tuple(raw for _, raw in fresh),
+            ids=tuple(id_ for id_, _ in fresh),
             span=answer.span,
             request_id=answer.request_id,
             is_last=not found.has_more,

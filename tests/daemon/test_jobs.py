@@ -41,10 +41,16 @@ def test_it_reaches_back_as_far_as_each_sweep_is_told(database: Database) -> Non
         "events": 60,
         "events_deep": 900,
         "events_night": None,
+        "money": 3600,
+        "money_night": None,
+        "recent": 3600,
+        "recent_night": None,
+        "open": 30,
+        "invoices": 60,
         "fetches": 5,
         "retries": 5,
     }
-    assert jobs["events_night"].at == Timing().night
+    assert {jobs[f"{name}_night"].at for name in ("events", "money", "recent")} == {Timing().night}
 
 
 def test_it_walks_a_stretch_of_events_once(database: Database) -> None:

@@ -12,12 +12,11 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any
 
 from reconciler.apply import Policy
 from reconciler.core.ledger import Rules
-from reconciler.core.observation import Source, ms
-from reconciler.db import events, queries
+from reconciler.core.observation import Source
+from reconciler.db import events
 from reconciler.db.digest import digest
 from reconciler.db.session import Database
 from reconciler.inbox import Inbox
@@ -29,13 +28,12 @@ from reconciler.simulator.delivery import Deliveries
 from reconciler.simulator.faults import Faults, Rates
 from reconciler.simulator.shapes import VERSIONS
 from reconciler.simulator.stage import Stage, cast
-from reconciler.simulator.truth import truth_of
 from reconciler.simulator.world import AppInvoice, World
 from reconciler.stripe_api.envelope import read_event
 from reconciler.stripe_api.gateway import Access, Gateway
 from reconciler.stripe_api.problems import StripeProblem
 from reconciler.stripe_api.signature import verify as verify_signature
-from reconciler.verify import verify
+from tests import truth
 from tests.simulator.inprocess import InProcess
 
 START_MS = 1_790_000_000_000
@@ -155,7 +153,7 @@ class History:
             self.world.clock.reach(at_ms)
             self.deliveries.deliver(at_ms)
         self._finish()
-        problems = tuple(self._problems())
+        problems = tuple(truth.problems(self.db, self.world, POLICY, now=self.now()))
         with self.db.reading() as tx:
             return Ending(digest(tx), problems)
 
@@ -193,42 +191,3 @@ class History:
     def _write(self, invoice: AppInvoice) -> None:
         row = {name: value for name, value in asdict(invoice).items() if value is not None}
         store(self.db, [row], now=self.now(), policy=POLICY, batch=1)
-
-    def _problems(self) -> list[str]:
-        report = verify(self.db, POLICY, now=self.now(), rebuild=True)
-        with self.db.reading() as tx:
-            rows = {row["id"]: row for row in queries.invoices(tx, limit=1000)}
-            settled = {id_: queries.settlement(tx, id_) or {} for id_ in rows}
-            paid = [row for row in queries.payments(tx, limit=1000) if row["amount_received"]]
-            unmatched = {row["id"] for row in paid if not queries.allocated_minor(tx, row["id"])}
-            left = queries.fetch_backlog(tx)[0]
-            states = events.counts(tx)
-        truth = truth_of(self.world)
-        found = [
-            f"{rows[id_]['number']} ({title}): {name} is {value}, in truth {getattr(told, name)}"
-            for id_, told in truth.invoices.items()
-            for title in [", ".join(self.titles)]
-            for name, value in _here(rows[id_], settled[id_]).items()
-            if value != getattr(told, name)
-        ]
-        received = {i["id"] for i in self.world.every("payment_intent") if i["amount_received"]}
-        if unmatched != truth.unmatched & received:
-            found.append(
-                f"{len(unmatched)} payments are unmatched, in truth {len(truth.unmatched)}"
-            )
-        if left:
-            found.append(f"{left} objects still wait to be read")
-        found += [
-            f"{states[s]} events are {s}" for s in ("failed", "dead", "deferred") if s in states
-        ]
-        return [*found, *(f"verify: {each.subject} {each.what}" for each in report.problems)]
-
-
-def _here(row: Mapping[str, Any], settled: Mapping[str, Any]) -> dict[str, Any]:
-    paid_at = row["paid_at"]
-    return {
-        "status": row["status"],
-        "payment_status": row["payment_status"],
-        "paid_at_ms": ms(paid_at) if paid_at else None,
-        **{name: settled.get(name) or 0 for name in ("received", "refunded", "disputed", "net")},
-    }

@@ -1,0 +1,37 @@
+"""Which listed objects say nothing new?
+
+An object that was listed, applied and can't change any more is remembered by a digest of its bytes. Facts only grow, so that
+the same bytes again have nothing to add; other bytes are applied like any others.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from hashlib import blake2b
+
+from sqlalchemy import select
+
+from reconciler.db.rows import upsert
+from reconciler.db.session import Tx
+from reconciler.db.tables import sightings
+
+_DIGEST_BYTES = 16
+
+
+def digest_of(body: bytes) -> str:
+    """A digest of an object as it came."""
+    return blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()
+
+
+def known(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
+    """The digests of those of these objects, at most a page of them, that are remembered."""
+    column = sightings.c
+    asked = select(column.object_id, column.digest).where(column.object_id.in_(ids))
+    return {row.object_id: row.digest for row in tx.execute(asked)}
+
+
+def remember(tx: Tx, seen: Mapping[str, str], now: datetime) -> None:
+    """Remember objects, by their id, in the transaction that applied them."""
+    rows = [
+        {"object_id": id_, "digest": digest, "seen_at": now} for id_, digest in sorted(seen.items())
+    ]
+    upsert(tx, sightings, rows)

@@ -1,0 +1,160 @@
+"""What does a page of listed objects bring, and how is it applied?
+
+Every object goes through the same door as a read of it by id. What was listed byte for byte the same before, and is final,
+says nothing new and is left out before it is even decoded. One object that can't be read or applied disturbs no other one.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+import structlog
+
+from reconciler.apply import apply_payment_state
+from reconciler.core.exceptions import ExceptionKind
+from reconciler.core.facts import TERMINAL
+from reconciler.core.observation import (
+    IntentSeen,
+    Observation,
+    SessionSeen,
+    Source,
+    TransactionSeen,
+)
+from reconciler.db import alerts, evidence, sightings
+from reconciler.db.session import StorageUnavailable, Tx, savepoint
+from reconciler.poll.poller import Poller
+from reconciler.poll.runs import Tally, line_of
+from reconciler.stripe_api.pager import Page
+from reconciler.stripe_api.translate import UnreadableObject, observe_object
+
+log = structlog.get_logger(__name__)
+
+# What `apply_payment_state` takes at a time; one object may say several things.
+BATCH_MAX: Final = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Item:
+    """One listed object: what it says, what must be read for it, and its digest if it is final."""
+
+    subject: str
+    observations: tuple[Observation, ...] = ()
+    wanted: tuple[tuple[str, str], ...] = ()
+    sighting: tuple[str, str] | None = None
+    error: str | None = None
+
+
+def take_page(
+    poller: Poller, page: Page, tally: Tally, *, besides: Callable[[Tx], None] | None = None
+) -> None:
+    """Apply a page; `besides` is done in the transaction of its last objects, or in one of its own."""
+    fresh = _fresh(poller, page)
+    items = [_item(poller, page, body) for body in fresh]
+    batches = _batches(items)
+    for batch in batches or ([[]] if besides else []):
+        with poller.db.writing() as tx:
+            tally.found += _apply(poller, tx, batch)
+            if besides is not None and batch is (batches or [batch])[-1]:
+                besides(tx)
+    tally.objects += len(page.objects)
+
+
+def _fresh(poller: Poller, page: Page) -> list[bytes]:
+    """The objects of a page that were not listed with the same bytes before."""
+    digests = {id_: body for id_, body in zip(page.ids, page.objects, strict=True) if id_}
+    if not digests:
+        return list(page.objects)
+    with poller.db.reading() as tx:
+        before = sightings.known(tx, sorted(digests))
+    return [
+        body
+        for id_, body in zip(page.ids, page.objects, strict=True)
+        if id_ not in before or before[id_] != sightings.digest_of(body)
+    ]
+
+
+def _item(poller: Poller, page: Page, body: bytes) -> _Item:
+    subject = f"listed object {sha256(body).hexdigest()[:16]}"
+    try:
+        found = msgspec.json.decode(body)
+        observations, wanted = observe_object(
+            found,
+            span=page.span,
+            evidence=page.request_id,
+            vocabulary=poller.inbox.vocabulary,
+            is_read=True,
+        )
+    except (UnreadableObject, msgspec.DecodeError, AttributeError, RecursionError) as error:
+        words = str(error) if isinstance(error, UnreadableObject) else type(error).__name__
+        return _Item(subject=subject, error=words)
+    final = any(each.projection.id == found["id"] and _is_final(each) for each in observations)
+    return _Item(
+        subject=f"{found['object']} {found['id']}",
+        observations=observations,
+        wanted=tuple((each.kind, each.object_id) for each in wanted),
+        sighting=(found["id"], sightings.digest_of(body)) if final and not wanted else None,
+    )
+
+
+def _is_final(seen: Observation) -> bool:
+    """Whether an object with the same bytes can have nothing to add, ever."""
+    match seen.projection:
+        case IntentSeen(status=status):
+            return status in TERMINAL
+        case SessionSeen(payment_status=status):
+            return status != "unpaid"
+        case TransactionSeen():
+            return True
+    return False
+
+
+def _batches(items: Sequence[_Item]) -> list[list[_Item]]:
+    batches: list[list[_Item]] = []
+    left = 0
+    for each in items:
+        size = len(each.observations)
+        if not batches or size > left:
+            batches.append([])
+            left = BATCH_MAX
+        batches[-1].append(each)
+        left -= size
+    return batches
+
+
+def _apply(poller: Poller, tx: Tx, items: Sequence[_Item]) -> int:
+    """Apply a batch; if that fails, one by one. Returns how many payments changed."""
+    good = [each for each in items if each.error is None]
+    for each in items:
+        if each.error is not None:
+            _call_a_person(poller, tx, each.subject, each.error)
+    try:
+        with savepoint(tx):
+            return _apply_together(poller, tx, good)
+    except StorageUnavailable:
+        raise
+    except Exception as error:
+        if len(good) == 1:
+            log.exception("object.not_applied", subject=good[0].subject)
+            _call_a_person(poller, tx, good[0].subject, line_of(error))
+            return 0
+        return sum(_apply(poller, tx, [each]) for each in good)
+
+
+def _apply_together(poller: Poller, tx: Tx, items: Sequence[_Item]) -> int:
+    now, changed = poller.now(), 0
+    seen = [observation for each in items for observation in each.observations]
+    if seen:
+        policy = poller.inbox.policy
+        decision = apply_payment_state(tx, seen, source=Source.POLL, now=now, policy=policy)
+        changed = len(decision.payments)
+    evidence.ask(tx, [each for item in items for each in item.wanted], "read", now)
+    sightings.remember(tx, dict(each.sighting for each in items if each.sighting), now)
+    return changed
+
+
+def _call_a_person(poller: Poller, tx: Tx, subject: str, words: str) -> None:
+    kind, now = ExceptionKind.READ_FORBIDDEN, poller.now()
+    if alerts.open_alert(tx, kind=kind, subject=subject, fingerprint=words, now=now):
+        log.error("object.unreadable", subject=subject, problem=words)
