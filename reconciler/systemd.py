@@ -24,7 +24,7 @@ def notify(**fields: str) -> bool:
     lines = (f"{name}={' '.join(value.split())}" for name, value in fields.items())
     with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as line:
         line.settimeout(_WITHIN_S)
-        line.sendto("\n".join(lines).encode(), where)
+        line.sendto("\n".join(lines).encode(errors="replace"), where)
         return True
     return False
 

@@ -17,9 +17,10 @@ from reconciler.db.tables import sightings
 _DIGEST_BYTES = 16
 
 
-def digest_of(body: bytes) -> str:
-    """A digest of an object as it came."""
-    return blake2b(body, digest_size=_DIGEST_BYTES).hexdigest()
+def digest_of(body: bytes, *, read_as: str) -> str:
+    """A digest of an object as it came, and of the way in which it is read."""
+    key = blake2b(read_as.encode(), digest_size=_DIGEST_BYTES).digest()
+    return blake2b(body, digest_size=_DIGEST_BYTES, key=key).hexdigest()
 
 
 def known(tx: Tx, ids: Sequence[str]) -> dict[str, str]:

@@ -15,7 +15,7 @@ import structlog
 
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.observation import Source, moment, ms
-from reconciler.core.schedule import SECOND_MS, Window, events_window, slices
+from reconciler.core.schedule import EVENTS_KEPT_MS, SECOND_MS, Window, events_window, slices
 from reconciler.db import alerts, events, sweeps
 from reconciler.db.session import Tx
 from reconciler.poll.poller import Poller
@@ -47,9 +47,11 @@ class EventsSweep:
 def sweep_events(poller: Poller, sweep: EventsSweep) -> None:
     """Take in all events from behind the cursor until a moment ago. Raises StripeProblem, StorageUnavailable, Stopped."""
     with recorded(poller, sweep.name) as tally:
+        position_ms, date_ms = _position_ms(poller), poller.gateway.date_ms()
+        _tell_what_is_gone(position_ms, date_ms, tally)
         window = events_window(
-            position_ms=_position_ms(poller),
-            date_ms=poller.gateway.date_ms(),
+            position_ms=position_ms,
+            date_ms=date_ms,
             overlap_ms=sweep.overlap_s * SECOND_MS,
             lag_ms=sweep.lag_s * SECOND_MS,
         )
@@ -62,6 +64,20 @@ def _position_ms(poller: Poller) -> int:
     with poller.db.reading() as tx:
         at = sweeps.position(tx, CURSOR)
     return poller.inbox.policy.rules.since_ms if at is None else ms(at)
+
+
+def _tell_what_is_gone(position_ms: int, date_ms: int, tally: Tally) -> None:
+    """Say that events since the cursor are listed no more; what they told of, the lists of objects find."""
+    if position_ms >= date_ms - EVENTS_KEPT_MS:
+        return
+    gone = (
+        moment(position_ms).date().isoformat(),
+        moment(date_ms - EVENTS_KEPT_MS).date().isoformat(),
+    )
+    tally.note = (
+        f"Stripe lists no events of {gone[0]} to {gone[1]} any more: object lists cover them"
+    )
+    log.warning("events.aged_out", since=gone[0], until=gone[1])
 
 
 def _take_slice(poller: Poller, part: Window, tally: Tally) -> None:

@@ -45,14 +45,18 @@ class _Item:
     sighting: tuple[str, str] | None = None
     error: str | None = None
 
+    @property
+    def says_something(self) -> bool:
+        """Whether there is anything to write down because of it."""
+        return bool(self.observations or self.wanted or self.error)
+
 
 def take_page(
     poller: Poller, page: Page, tally: Tally, *, besides: Callable[[Tx], None] | None = None
 ) -> None:
     """Apply a page; `besides` is done in the transaction of its last objects, or in one of its own."""
-    fresh = _fresh(poller, page)
-    items = [_item(poller, page, body) for body in fresh]
-    batches = _batches(items)
+    items = [_item(poller, page, body) for body in _fresh(poller, page)]
+    batches = _batches([each for each in items if each.says_something])
     for batch in batches or ([[]] if besides else []):
         with poller.db.writing() as tx:
             tally.found += _apply(poller, tx, batch)
@@ -63,16 +67,18 @@ def take_page(
 
 def _fresh(poller: Poller, page: Page) -> list[bytes]:
     """The objects of a page that were not listed with the same bytes before."""
-    digests = {id_: body for id_, body in zip(page.ids, page.objects, strict=True) if id_}
-    if not digests:
-        return list(page.objects)
     with poller.db.reading() as tx:
-        before = sightings.known(tx, sorted(digests))
+        before = sightings.known(tx, sorted(id_ for id_ in page.ids if id_))
     return [
         body
         for id_, body in zip(page.ids, page.objects, strict=True)
-        if id_ not in before or before[id_] != sightings.digest_of(body)
+        if id_ not in before or before[id_] != _digest(poller, body)
     ]
+
+
+def _digest(poller: Poller, body: bytes) -> str:
+    # Other settings read other names in the same bytes.
+    return sightings.digest_of(body, read_as=repr(poller.inbox.vocabulary))
 
 
 def _item(poller: Poller, page: Page, body: bytes) -> _Item:
@@ -86,7 +92,7 @@ def _item(poller: Poller, page: Page, body: bytes) -> _Item:
             vocabulary=poller.inbox.vocabulary,
             is_read=True,
         )
-    except (UnreadableObject, msgspec.DecodeError, AttributeError, RecursionError) as error:
+    except Exception as error:  # noqa: BLE001 - whatever one object is, the others must not wait for it
         words = str(error) if isinstance(error, UnreadableObject) else type(error).__name__
         return _Item(subject=subject, error=words)
     final = any(each.projection.id == found["id"] and _is_final(each) for each in observations)
@@ -94,7 +100,7 @@ def _item(poller: Poller, page: Page, body: bytes) -> _Item:
         subject=f"{found['object']} {found['id']}",
         observations=observations,
         wanted=tuple((each.kind, each.object_id) for each in wanted),
-        sighting=(found["id"], sightings.digest_of(body)) if final and not wanted else None,
+        sighting=(found["id"], _digest(poller, body)) if final and not wanted else None,
     )
 
 

@@ -2,14 +2,17 @@
 
 PaymentIntents, Checkout Sessions and disputes by `created`. The window is cut into a fixed number of slices, whatever its
 length, so that nearly every page is full; some threads walk them side by side, each with one page in memory, because one
-after the other would wait for Stripe most of the time. A slice proves nothing alone: the cursor moves when all are done.
+after the other would wait for Stripe most of the time. A slice proves nothing alone: a list's cursor moves when the list is
+done.
 """
 
 import contextvars
 import threading
 from collections import deque
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Final
 
 import structlog
@@ -26,8 +29,14 @@ from reconciler.stripe_api.problems import ProblemKind, StripeProblem
 
 log = structlog.get_logger(__name__)
 
-CURSOR: Final = "recent"
-PATHS: Final = ("/v1/payment_intents", "/v1/checkout/sessions", "/v1/disputes")
+# Each list has a cursor: one that the key may not read must not make the others look back ever farther.
+LISTS: Final = MappingProxyType(
+    {
+        "/v1/payment_intents": "recent_payment_intents",
+        "/v1/checkout/sessions": "recent_sessions",
+        "/v1/disputes": "recent_disputes",
+    }
+)
 SLICES: Final = 16
 LANES: Final = 4
 LAG_MS: Final = 10 * SECOND_MS
@@ -43,7 +52,7 @@ class RecentSweep:
 
 @dataclass
 class _Pass:
-    """One pass over all lists: what is left to walk, what was found, and what went wrong."""
+    """One pass over all lists: what is left to walk, what was found, and what went wrong first."""
 
     left: deque[tuple[str, Window]]
     tally: Tally
@@ -60,6 +69,11 @@ class _Pass:
                     return path, part
             return None
 
+    def fail(self, error: BaseException) -> None:
+        """End the pass, for the reason that came first."""
+        with self.lock:
+            self.failure = self.failure or error
+
 
 def sweep_recent(poller: Poller, sweep: RecentSweep) -> None:
     """Take in all objects made in the window. Raises StripeProblem, StorageUnavailable, Stopped, LeaseLost.
@@ -67,37 +81,43 @@ def sweep_recent(poller: Poller, sweep: RecentSweep) -> None:
     A list that the key may not read keeps none of the others from being read; the pass fails all the same.
     """
     with recorded(poller, sweep.name) as tally:
-        window = _window(poller, sweep)
-        _walk_all(poller, window, tally)
-        tally.covered(window)
-        with poller.db.writing() as tx:
-            poller.fence(tx)
-            sweeps.move(tx, CURSOR, moment(window.until_ms), poller.now())
+        until_ms = (poller.gateway.date_ms() - LAG_MS) // SECOND_MS * SECOND_MS
+        windows = _windows(poller, sweep, until_ms)
+        walk = _Pass(deque(_parts(windows)), tally)
+        _walk_all(poller, walk)
+        tally.covered(min(windows.values()))
+        _conclude(poller, walk, until_ms)
+        for _, problem in sorted(walk.forbidden.items()):
+            raise problem
 
 
-def _window(poller: Poller, sweep: RecentSweep) -> Window:
-    """From so far back, or from the cursor if the daemon was off for longer, until a moment ago at Stripe."""
-    until_ms = (poller.gateway.date_ms() - LAG_MS) // SECOND_MS * SECOND_MS
-    since_ms = until_ms - sweep.reach_s * SECOND_MS
-    with poller.db.reading() as tx:
-        at = sweeps.position(tx, CURSOR)
+def _windows(poller: Poller, sweep: RecentSweep, until_ms: int) -> dict[str, Window]:
+    """Each list from so far back, or from its cursor if it was not read for longer, until a moment ago at Stripe."""
     begin_ms = poller.inbox.policy.rules.since_ms // SECOND_MS * SECOND_MS
-    since_ms = max(begin_ms, min(since_ms, ms(at) if at else since_ms))
-    return Window(since_ms, max(since_ms, until_ms))
+    reach_ms = until_ms - sweep.reach_s * SECOND_MS
+    windows = {}
+    with poller.db.reading() as tx:
+        for path, cursor in LISTS.items():
+            at = sweeps.position(tx, cursor)
+            since_ms = max(begin_ms, min(reach_ms, ms(at) if at else reach_ms))
+            windows[path] = Window(since_ms, max(since_ms, until_ms))
+    return windows
 
 
-def _walk_all(poller: Poller, window: Window, tally: Tally) -> None:
-    length_s = (window.until_ms - window.since_ms) // SECOND_MS
-    longest_ms = max(1, -(-length_s // SLICES)) * SECOND_MS
-    parts = list(slices(window, longest_ms=longest_ms))
-    walk = _Pass(deque((path, part) for path in PATHS for part in parts), tally)
+def _parts(windows: Mapping[str, Window]) -> Iterator[tuple[str, Window]]:
+    for path, window in windows.items():
+        length_s = (window.until_ms - window.since_ms) // SECOND_MS
+        longest_ms = max(1, -(-length_s // SLICES)) * SECOND_MS
+        yield from ((path, part) for part in slices(window, longest_ms=longest_ms))
+
+
+def _walk_all(poller: Poller, walk: _Pass) -> None:
     with ThreadPoolExecutor(LANES, thread_name_prefix="recent") as pool:
         # What is logged, and who hears a sign of life, is the job's on whose behalf they walk.
         for _ in range(LANES):
             pool.submit(contextvars.copy_context().run, _walk_lane, poller, walk)
     if walk.failure is not None:
         raise walk.failure
-    _tell_of_rights(poller, walk)
 
 
 def _walk_lane(poller: Poller, walk: _Pass) -> None:
@@ -107,11 +127,12 @@ def _walk_lane(poller: Poller, walk: _Pass) -> None:
             _walk(poller, path, part, walk)
         except StripeProblem as problem:
             if problem.kind is not ProblemKind.FORBIDDEN:
-                walk.failure = problem
+                walk.fail(problem)
                 return
-            walk.forbidden[path] = problem
+            with walk.lock:
+                walk.forbidden[path] = problem
         except BaseException as error:  # noqa: BLE001 - it is raised where the pass was begun
-            walk.failure = error
+            walk.fail(error)
             return
 
 
@@ -127,15 +148,16 @@ def _walk(poller: Poller, path: str, part: Window, walk: _Pass) -> None:
         walk.tally.found += mine.found
 
 
-def _tell_of_rights(poller: Poller, walk: _Pass) -> None:
-    """Call a person about lists that the key may not read, and no more about those that it may."""
+def _conclude(poller: Poller, walk: _Pass, until_ms: int) -> None:
+    """Move the cursors of the lists that were read to their end, and call a person about the others."""
     kind, now = ExceptionKind.READ_FORBIDDEN, poller.now()
+    allowed = [path for path in LISTS if path not in walk.forbidden]
     with poller.db.writing() as tx:
+        poller.fence(tx)
+        for path in allowed:
+            sweeps.move(tx, LISTS[path], moment(until_ms), now)
+        alerts.close_alerts(tx, kind=kind, subjects=allowed, now=now)
         for path, problem in sorted(walk.forbidden.items()):
             cause = problem.kind.value
             if alerts.open_alert(tx, kind=kind, subject=path, fingerprint=cause, now=now):
                 log.error("list.forbidden", path=path, problem=line_of(problem))
-        allowed = [path for path in PATHS if path not in walk.forbidden]
-        alerts.close_alerts(tx, kind=kind, subjects=allowed, now=now)
-    for _, problem in sorted(walk.forbidden.items()):
-        raise problem

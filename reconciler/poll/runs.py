@@ -20,12 +20,13 @@ log = structlog.get_logger(__name__)
 
 @dataclass
 class Tally:
-    """What a run has looked at so far. `until_ms` moves with each slice that is complete."""
+    """What a run has looked at so far. `until_ms` moves with each slice that is complete; `note` is for a person."""
 
     since_ms: int | None = None
     until_ms: int | None = None
     objects: int = 0
     found: int = 0
+    note: str | None = None
 
     def covered(self, window: Window) -> None:
         """Add a stretch of time that has been looked at to its end."""
@@ -58,7 +59,7 @@ def recorded(poller: Poller, sweep: str) -> Iterator[Tally]:
         with suppress(StorageUnavailable, StatementFailed):
             _end(poller, run_id, RunState.FAILED, tally, line_of(error))
         raise
-    _end(poller, run_id, RunState.DONE, tally)
+    _end(poller, run_id, RunState.DONE, tally, tally.note)
     log.info("sweep.ended", sweep=sweep, objects=tally.objects, found=tally.found)
 
 

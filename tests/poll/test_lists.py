@@ -1,0 +1,282 @@
+"""Does what a list shows go through the same door as everything else, once, whatever one object of it is?"""
+
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import func, select
+from structlog.testing import capture_logs
+
+from reconciler.db import queries, sweeps, tables
+from reconciler.db.leases import LeaseLost
+from reconciler.db.session import Database, Tx
+from reconciler.poll import (
+    MoneySweep,
+    Poller,
+    RecentSweep,
+    read_due,
+    sweep_events,
+    sweep_invoices,
+    sweep_money,
+    sweep_open,
+    sweep_recent,
+)
+from reconciler.poll.events import EventsSweep
+from reconciler.simulator import checkout, till
+from reconciler.simulator.api import Request
+from reconciler.simulator.faults import Fault, FaultKind
+from reconciler.stripe_api.problems import StripeProblem
+from tests.journeys.conftest import add_invoices
+from tests.poll.account import Account
+
+MONEY = MoneySweep(name="money", overlap_s=2 * 86_400, lag_s=10)
+RECENT = RecentSweep(name="recent", reach_s=2 * 86_400)
+
+
+@pytest.fixture
+def account(database: Database) -> Account:
+    """Give an account."""
+    return Account(database)
+
+
+def _paid(account: Account, number: str = "INV-1") -> str:
+    named = {"invoice_id": number}
+    intent = till.make_intent(account.world, amount=1000, currency="eur", metadata=named)
+    till.succeed(account.world, intent)
+    till.settle(account.world, intent)
+    account.wait(60)
+    return intent
+
+
+def _payment(database: Database, id_: str) -> dict[str, object]:
+    with database.reading() as tx:
+        return queries.payment(tx, id_) or {}
+
+
+def _position(database: Database, cursor: str) -> object:
+    with database.reading() as tx:
+        return sweeps.position(tx, cursor)
+
+
+def _count(database: Database, table: str) -> int:
+    with database.reading() as tx:
+        return tx.scalar(select(func.count()).select_from(tables.metadata.tables[table])) or 0
+
+
+def test_it_finds_by_its_money_a_payment_that_nobody_told_of(
+    account: Account, database: Database
+) -> None:
+    """The money sweep brings a charge with fee and net; its PaymentIntent is asked for, and pays the invoice."""
+    add_invoices(database, {"id": "1", "number": "INV-1", "amount_due": 1000})
+    intent = _paid(account)
+
+    sweep_money(account.poller, MONEY)
+    read_due(account.poller)
+
+    payment = _payment(database, intent)
+    with database.reading() as tx:
+        invoice = queries.invoice(tx, "1") or {}
+    assert (invoice["status"], payment["status"]) == ("paid", "succeeded")
+    assert payment["settled_gross"] == 1000
+    assert payment["settled_net"] == 1000 - int(str(payment["settled_fee"]))
+    assert payment["settled_fee"]
+
+
+def test_it_finds_what_moved_no_money(account: Account, database: Database) -> None:
+    """The recent objects bring a PaymentIntent that nobody has paid, and a Session that asked for nothing."""
+    add_invoices(database, {"id": "0", "number": "INV-0", "amount_due": 0})
+    intent = till.make_intent(account.world, amount=1000, currency="eur")
+    session = checkout.open_session(
+        account.world, amount=0, currency="eur", client_reference_id="INV-0"
+    )
+    checkout.complete(account.world, session, "no_payment_required")
+    account.wait(60)
+
+    sweep_recent(account.poller, RECENT)
+
+    with database.reading() as tx:
+        invoice = queries.invoice(tx, "0") or {}
+    assert _payment(database, intent)["status"] == "pending"
+    assert invoice["payment_status"] == "paid"
+
+
+def test_it_leaves_out_what_it_saw_before(account: Account, database: Database) -> None:
+    """A final object with the same bytes is not applied again; other bytes are."""
+    intent = _paid(account)
+    sweep_recent(account.poller, RECENT)
+    seen = _count(database, "sightings"), _count(database, "observations")
+
+    sweep_recent(account.poller, RECENT)
+    again = _count(database, "sightings"), _count(database, "observations")
+    till.edit(account.world, intent, metadata={"invoice_id": "INV-2"})
+    sweep_recent(account.poller, RECENT)
+
+    with database.reading() as tx:
+        runs = [row["found"] for row in queries.last_runs(tx) if row["sweep"] == "recent"]
+        column = tables.payment_references.c
+        names = set(tx.scalars(select(column.value).where(column.payment_id == intent)))
+    assert seen == again == (1, 1)
+    assert runs[-1] == 1
+    assert {"INV-1", "INV-2"} <= names
+
+
+def test_it_lets_one_bad_object_disturb_no_other(account: Account, database: Database) -> None:
+    """An object that nobody can read is a person's matter; the page and the cursor go on."""
+    bad = till.make_intent(account.world, amount=1000, currency="eur")
+    account.world.save({**account.world.get(bad), "amount": "a lot", "id": bad})
+    good = _paid(account)
+
+    with capture_logs():
+        sweep_recent(account.poller, RECENT)
+
+    assert _payment(database, good)["status"] == "succeeded"
+    assert _position(database, "recent_payment_intents") is not None
+
+
+@pytest.mark.parametrize(
+    ("path", "cursor"),
+    [("/v1/balance_transactions", "money"), ("/v1/payment_intents", "recent_payment_intents")],
+)
+def test_it_keeps_the_cursor_when_a_list_breaks(
+    account: Account, database: Database, path: str, cursor: str
+) -> None:
+    """A list that does not come to its end leaves the cursor where it was, and the next sweep loses nothing."""
+    sweep = {"money": lambda: sweep_money(account.poller, MONEY)}.get(
+        cursor, lambda: sweep_recent(account.poller, RECENT)
+    )
+    sweep()
+    before = _position(database, cursor)
+    intent = _paid(account)
+    account.wait(3600)
+    account.faults.script(Fault(kind=FaultKind.HTML, path=path))
+
+    with capture_logs(), pytest.raises(StripeProblem):
+        sweep()
+    broken = _position(database, cursor)
+    sweep()
+    read_due(account.poller)
+
+    assert broken == before
+    assert _position(database, cursor) != before
+    assert _payment(database, intent)["status"] == "succeeded"
+
+
+@pytest.mark.parametrize("name", ["money", "recent"])
+def test_it_moves_no_cursor_for_another_leader(
+    account: Account, database: Database, name: str
+) -> None:
+    """A fence that is closed ends the sweep before its cursor moves."""
+    account.wait(3600)
+
+    def closed(_: Tx) -> None:
+        raise LeaseLost
+
+    poller = Poller(
+        db=database,
+        gateway=account.poller.gateway,
+        inbox=account.poller.inbox,
+        now=account.now,
+        fence=closed,
+    )
+
+    with pytest.raises(LeaseLost):
+        sweep_money(poller, MONEY) if name == "money" else sweep_recent(poller, RECENT)
+
+    assert _position(database, "money") is None
+    assert _position(database, "recent_payment_intents") is None
+
+
+def test_it_says_which_events_are_gone(account: Account, database: Database) -> None:
+    """After more than thirty days the events sweep says what it can list no more, in the log and in its row."""
+    sweep = EventsSweep(name="events", overlap_s=120, lag_s=10)
+    sweep_events(account.poller, sweep)
+    account.wait(45 * 86_400)
+
+    with capture_logs() as lines:
+        sweep_events(account.poller, sweep)
+
+    with database.reading() as tx:
+        note = [row["error"] for row in queries.last_runs(tx) if row["sweep"] == "events"][-1]
+    gone = [line for line in lines if line["event"] == "events.aged_out"]
+    assert [line["log_level"] for line in gone] == ["warning"]
+    assert note == (
+        f"Stripe lists no events of {gone[0]['since']} to {gone[0]['until']} any more:"
+        " object lists cover them"
+    )
+
+
+def test_it_reads_a_payment_by_its_age(account: Account, database: Database) -> None:
+    """A payment that stays open is read at 1, 2, 4, 8, 15 and 30 minutes, then hourly, daily, weekly and monthly, for ever."""
+    intent = till.make_intent(account.world, amount=1000, currency="eur")
+    account.tell(account.world.happenings[0].event)
+    read_due(account.poller)
+    made = account.now()
+    reads: list[timedelta] = []
+
+    def note(asked: Request) -> None:
+        if asked.path.endswith(intent):
+            reads.append(account.now() - made)
+
+    account.client.meanwhile = note
+    for _ in range(40):
+        due = _payment(database, intent)["next_check_at"]
+        account.wait((due - account.now()).total_seconds())  # type: ignore[operator]
+        sweep_open(account.poller)
+        read_due(account.poller)
+
+    minutes = [round(each.total_seconds() / 60) for each in reads]
+    assert minutes[:8] == [1, 2, 4, 8, 15, 30, 60, 120]
+    assert minutes[30] - minutes[29] == 24 * 60
+    assert len(minutes) == 40
+
+
+def test_it_reads_no_more_than_it_may_in_a_tick(account: Account, database: Database) -> None:
+    """Of 600 payments that are due, 500 are asked for in one tick, and the rest in the next."""
+    for _ in range(600):
+        till.make_intent(account.world, amount=1000, currency="eur")
+    account.wait(60)
+    sweep_recent(account.poller, RECENT)
+    with database.writing() as tx:
+        tx.execute(tables.fetches.delete())
+    account.wait(7200)
+
+    sweep_open(account.poller)
+    first = _count(database, "fetches")
+    sweep_open(account.poller)
+
+    assert (first, _count(database, "fetches")) == (500, 600)
+
+
+def test_it_reads_what_an_open_invoice_names(account: Account, database: Database) -> None:
+    """A PaymentIntent that an open invoice names and nobody has seen is read, however old it is."""
+    intent = till.make_intent(account.world, amount=1000, currency="eur")
+    till.succeed(account.world, intent)
+    account.wait(100 * 86_400)
+    row = {"id": "1", "number": "INV-1", "amount_due": 1000, "stripe_payment_intent_id": intent}
+    times = {"currency": "eur", "status": "open"}
+    with database.writing() as tx:
+        at = {"created_at": account.ago(30), "updated_at": account.now()}
+        tx.execute(tables.invoices.insert(), {**row, **times, **at})
+
+    sweep_open(account.poller)
+    read_due(account.poller)
+
+    with database.reading() as tx:
+        invoice = queries.invoice(tx, "1") or {}
+    assert invoice["status"] == "paid"
+
+
+def test_it_settles_what_the_app_wrote_back(account: Account, database: Database) -> None:
+    """An invoice that the app opens again although it is covered is paid again within a tick; then nothing is left."""
+    add_invoices(database, {"id": "1", "number": "INV-1", "amount_due": 1000})
+    _paid(account)
+    sweep_recent(account.poller, RECENT)
+    with database.writing() as tx:
+        tx.execute(tables.invoices.update().values(status="open"))
+
+    sweep_invoices(account.poller)
+    sweep_invoices(account.poller)
+
+    with database.reading() as tx:
+        invoice = queries.invoice(tx, "1") or {}
+        last = [row["objects"] for row in queries.last_runs(tx) if row["sweep"] == "invoices"][-1]
+    assert (invoice["status"], last) == ("paid", 0)
