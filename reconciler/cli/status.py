@@ -1,16 +1,13 @@
 """`status`: does money still find its invoice, and if not, why? One line each, red ones first to be mended."""
 
-import shutil
 import sys
-import textwrap
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Final
 
 from reconciler.cli.context import AsJson, Config, app, database, now, settings_of
-from reconciler.cli.output import safe, say, say_json
+from reconciler.cli.lines import Colour, Line, as_data, is_red, show
+from reconciler.cli.output import safe, say_json
 from reconciler.config import Settings
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.db import events, queries
@@ -32,23 +29,6 @@ _OF_THE_PROGRAM: Final = frozenset(
 )
 
 
-class Colour(StrEnum):
-    """How a line stands: fine, worth a look, or something that a person must mend."""
-
-    GOOD = "ok"
-    LOOK = "look"
-    RED = "RED"
-
-
-@dataclass(frozen=True, slots=True)
-class Line:
-    """One thing that was looked at, with its mend where it is red."""
-
-    colour: Colour
-    what: str
-    words: str
-
-
 @app.command()
 def status(config: Config = None, as_json: AsJson = False) -> None:
     """Show sweeps, lags, backlog and exceptions; exit 1 if a line is red."""
@@ -63,26 +43,10 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
             *_exceptions(tx, at),
         ]
     if as_json:
-        say_json([{"state": each.colour, "what": each.what, "words": each.words} for each in lines])
+        say_json(as_data(lines))
     else:
-        _show(lines)
-    sys.exit(1 if any(each.colour is Colour.RED for each in lines) else 0)
-
-
-def _show(lines: list[Line]) -> None:
-    """Print the lines, each broken within the terminal's width and indented under its own words."""
-    width = max(len(each.what) for each in lines)
-    for each in lines:
-        head = f"{each.colour:<4}  {each.what:<{width}}  "
-        shown = textwrap.wrap(
-            each.words,
-            shutil.get_terminal_size().columns,
-            initial_indent=head,
-            subsequent_indent=" " * len(head),
-            break_on_hyphens=False,
-        )
-        for line in shown:
-            say(line)
+        show(lines)
+    sys.exit(1 if is_red(lines) else 0)
 
 
 def _sweeps(tx: Tx, settings: Settings, at: datetime) -> Iterator[Line]:
@@ -90,6 +54,12 @@ def _sweeps(tx: Tx, settings: Settings, at: datetime) -> Iterator[Line]:
         "events": timedelta(seconds=settings.sweeps.events_s),
         "events_deep": timedelta(seconds=settings.sweeps.events_deep_s),
         "events_night": _DAY,
+        "open": timedelta(seconds=settings.sweeps.open_s),
+        "invoices": timedelta(seconds=settings.sweeps.invoices_s),
+        "money": timedelta(seconds=settings.sweeps.money_s),
+        "money_night": _DAY,
+        "recent": timedelta(seconds=settings.sweeps.recent_s),
+        "recent_night": _DAY,
     }
     runs = queries.last_runs(tx)
     for name, interval in every.items():
@@ -111,7 +81,7 @@ def _sweep(name: str, runs: list[dict[str, Any]], interval: timedelta, at: datet
     done = next((each for each in runs if each["state"] == "done"), None)
     last = runs[-1] if runs else None
     if last is None:
-        waits = name == "events_night"
+        waits = name.endswith("_night")
         words = "never ran; is the daemon running?" if not waits else "waits for its first night"
         return Line(Colour.LOOK if waits else Colour.RED, name, words)
     # The first run of all looks back thirty days, and may take its time.
@@ -122,6 +92,8 @@ def _sweep(name: str, runs: list[dict[str, Any]], interval: timedelta, at: datet
         words = f"{words_of(at - done['started_at'])} ago, {_covered(done)}"
     if last["state"] == "failed":
         words += f"; the last one failed: {safe(str(last['error']))}"
+    elif last["error"]:
+        words += f"; {safe(str(last['error']))}"
     elif is_late:
         words += "; is the daemon running?"
     if is_late:
@@ -134,7 +106,7 @@ def _covered(run: Mapping[str, Any]) -> str:
     if run["covered_from"] is None or run["covered_until"] is None:
         return "nothing to look at"
     stretch = words_of(run["covered_until"] - run["covered_from"])
-    return f"looked at {stretch}, {run['objects']} events, {run['found']} new"
+    return f"looked at {stretch}, {run['objects']} seen, {run['found']} new"
 
 
 def _webhook(tx: Tx, at: datetime) -> Line:

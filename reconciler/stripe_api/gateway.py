@@ -6,6 +6,7 @@ go and how long to wait are ours, because it neither retries a 429 nor obeys `Re
 
 import logging
 import random
+import re
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -34,7 +35,11 @@ RETRY_AFTER_MAX_S: Final = 30.0
 REPLICA_LAG_MS: Final = 5000
 _LAST_MS_OF_SECOND: Final = 999
 
+# In a 403 Stripe names the one right that is missing. No other word of its is ever kept: the rest may hold anything.
+_RIGHT: Final = re.compile(r"\b(rak_[a-z_]{1,60}_(?:read|write))\b")
+
 _GOOD = range(200, 300)
+_FORBIDDEN = 403
 _TOO_MANY = 429
 _OUR_FAULT = range(400, 500)
 _ITS_FAULT = 500
@@ -54,21 +59,30 @@ class Access:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """What Stripe said: the body, when it was true, Stripe's clock, and the request's id as evidence."""
+    """What Stripe said: the body, when it was true, Stripe's clock, and the request's id as evidence.
+
+    `took_ms` is how long the request was under way, `version` the API version in which Stripe says that it answered.
+    """
 
     body: bytes = field(repr=False)
     span: Span
     date_ms: int
     request_id: str
+    took_ms: int = 0
+    version: str = ""
 
 
 class _NoAnswer(Exception):  # noqa: N818 - it names a state of the world, not our mistake
-    """Stripe was not reached (`status` is None), or answered otherwise than with 2xx; the body is left behind."""
+    """Stripe was not reached (`status` is None), or answered otherwise than with 2xx.
 
-    def __init__(self, status: int | None, headers: Mapping[str, str]) -> None:
+    The body is left behind, but for the name of the right that the key lacks.
+    """
+
+    def __init__(self, status: int | None, headers: Mapping[str, str], right: str = "") -> None:
         super().__init__(status)
         self.status = status
         self.headers = headers
+        self.right = right
 
 
 class _Transport(stripe.HTTPClient):
@@ -86,9 +100,9 @@ class _Transport(stripe.HTTPClient):
     def request(self, *asked: Any, **named: Any) -> Any:
         """Ask, and raise _NoAnswer for a status that is not 2xx."""
         said = self._inner.request(*asked, **named)
-        _, status, headers = said
+        body, status, headers = said
         if status not in _GOOD:
-            raise _NoAnswer(status, headers)
+            raise _NoAnswer(status, headers, _right_in(body) if status == _FORBIDDEN else "")
         return said
 
 
@@ -121,17 +135,22 @@ class Gateway:
             http_client=_Transport(transport or stripe.RequestsClient(timeout=timeout)),
         )
 
-    def ask(self, path: str, params: Mapping[str, Any] | None = None) -> Answer:
-        """Ask for `path`, such as `/v1/events`; try again while that may help. Raises StripeProblem or Stopped."""
-        for tries_left in reversed(range(TRIES)):
+    def ask(
+        self, path: str, params: Mapping[str, Any] | None = None, *, tries: int = TRIES
+    ) -> Answer:
+        """Ask for `path`, such as `/v1/events`; try again while that may help, at most `tries` times in all.
+
+        Raises StripeProblem or Stopped.
+        """
+        for tried in range(1, tries + 1):
             self._wait(self._budget.take())
             try:
                 return self._once(path, params or {})
             except _NoAnswer as vain:
                 problem = self._problem(path, vain)
-                if not tries_left or not _may_help(problem, vain):
+                if tried == tries or not _may_help(problem, vain):
                     raise problem from None
-                pause_s = _pause_s(vain, tries_left)
+                pause_s = _pause_s(vain, tried)
             self._wait(pause_s)
         raise AssertionError("the last try either answers or raises")
 
@@ -157,7 +176,14 @@ class Gateway:
         date_ms = _date_ms(path, said.headers)
         span = Span(date_ms - took_ms - REPLICA_LAG_MS, date_ms + _LAST_MS_OF_SECOND)
         request_id = str(said.request_id or f"read of {path}")
-        return Answer(body=body, span=span, date_ms=date_ms, request_id=request_id)
+        return Answer(
+            body=body,
+            span=span,
+            date_ms=date_ms,
+            request_id=request_id,
+            took_ms=took_ms,
+            version=said.headers.get("stripe-version") or "",
+        )
 
     def _wait(self, seconds: float) -> None:
         if self._stop.wait(seconds):
@@ -171,7 +197,8 @@ class Gateway:
         log.warning("stripe.asked_in_vain", path=path, problem=kind.value, what=what)
         request_id = vain.headers.get("request-id")
         evidence = f"{what}, {request_id}" if request_id else what
-        return StripeProblem(kind, f"{path}: {_SENTENCES[kind]} ({evidence})")
+        words = f"{path}: {_SENTENCES[kind]} ({evidence})"
+        return StripeProblem(kind, words, status=vain.status, right=vain.right)
 
 
 _SENTENCES: Final = {
@@ -205,12 +232,18 @@ def _may_help(problem: StripeProblem, vain: _NoAnswer) -> bool:
     return problem.kind is ProblemKind.UNAVAILABLE
 
 
-def _pause_s(vain: _NoAnswer, tries_left: int) -> float:
+def _pause_s(vain: _NoAnswer, tried: int) -> float:
     """How long to wait before the next try: what Stripe asks for, else a random part of a growing bound."""
     with suppress(KeyError, ValueError):
         return min(RETRY_AFTER_MAX_S, max(0.0, float(vain.headers["retry-after"])))
-    bound_s = BACK_OFF_S * 2 ** (TRIES - 1 - tries_left)
+    bound_s = BACK_OFF_S * 2 ** (tried - 1)
     return random.uniform(0.0, bound_s)  # noqa: S311 - spreads retries, keeps no secret
+
+
+def _right_in(body: Any) -> str:
+    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+    found = _RIGHT.search(text)
+    return found[1] if found else ""
 
 
 def _date_ms(path: str, headers: Mapping[str, str]) -> int:

@@ -19,11 +19,19 @@ class ProblemKind(StrEnum):
 
 
 class StripeProblem(Exception):  # noqa: N818 - it names a state of the world, not our mistake
-    """Stripe gave no answer that can be used. The message holds ids and words of ours, never what Stripe wrote."""
+    """Stripe gave no answer that can be used. The message holds ids and words of ours, never what Stripe wrote.
 
-    def __init__(self, kind: ProblemKind, words: str) -> None:
+    `status` is that of the answer, None where there was none; `right` is the right that the key lacks, in Stripe's own word
+    such as `rak_charge_read`, "" where Stripe named none.
+    """
+
+    def __init__(
+        self, kind: ProblemKind, words: str, *, status: int | None = None, right: str = ""
+    ) -> None:
         super().__init__(words)
         self.kind = kind
+        self.status = status
+        self.right = right
 
 
 class Stopped(Exception):  # noqa: N818 - nothing went wrong

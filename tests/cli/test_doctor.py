@@ -1,6 +1,8 @@
-"""Does `doctor` say what is missing before anything runs, a line each, and keep every secret?"""
+"""Does `doctor` say what is missing on this machine, a line each, and keep every secret?"""
 
 import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -8,68 +10,105 @@ from reconciler.inbox import Inbox
 from tests.cli.bodies import event, intent
 from tests.cli.conftest import deliver, import_invoices
 from tests.cli.program import Commands, Program
+from tests.cli.stripe_account import AtStripe
 
-SECRET = "whsec_canary0123456789"
-API_KEY = "rk_test_canary0123456789"
-WELL = {"STRIPE_WEBHOOK_SECRET": SECRET, "STRIPE_API_KEY": API_KEY}
+HERE = ["mode", "webhook_secret", "api_key", "database", "webhook"]
+NOON = datetime(2026, 11, 23, 12, tzinfo=UTC)
 
 
-def test_it_is_content_when_nothing_is_missing(commands: Commands) -> None:
-    """With settings, secrets and tables in place, every line is green."""
-    answer = commands.run("doctor", **WELL)
+@pytest.fixture
+def well() -> Iterator[dict[str, str]]:
+    """Give the environment of a program that lacks nothing, with an account that lacks nothing."""
+    with AtStripe().answering() as environ:
+        yield environ
 
+
+def test_it_is_content_when_nothing_is_missing(commands: Commands, well: dict[str, str]) -> None:
+    """With settings, secrets and tables in place, every line is green, those about this machine first."""
+    answer = commands.run("doctor", "--json", **well)
+
+    lines = json.loads(answer.out)
     assert answer.code == 0
-    assert [line[:3] for line in answer.out.splitlines()] == ["ok "] * 5
+    assert {line["state"] for line in lines} == {"ok"}
+    assert [line["what"] for line in lines[:5]] == HERE
 
 
 @pytest.mark.parametrize(
-    ("environ", "line"),
+    ("environ", "what", "words"),
     [
-        ({"STRIPE_WEBHOOK_SECRET": ""}, "BAD  webhook_secret: STRIPE_WEBHOOK_SECRET: is empty"),
-        ({"STRIPE_WEBHOOK_SECRET": "canary"}, "BAD  webhook_secret: STRIPE_WEBHOOK_SECRET: secret 1"),
-        ({"STRIPE_API_KEY": "rk_live_canary"}, "BAD  api_key: STRIPE_API_KEY: is a live key"),
-        ({"DATABASE_URL": "sqlite:///none.db"}, "BAD  database: sqlite:///none.db: there is no"),
+        ({"STRIPE_WEBHOOK_SECRET": ""}, "webhook_secret", "STRIPE_WEBHOOK_SECRET: is empty"),
+        ({"STRIPE_WEBHOOK_SECRET": "canary"}, "webhook_secret", "STRIPE_WEBHOOK_SECRET: secret 1"),
+        ({"STRIPE_API_KEY": "rk_live_canary", "STRIPE_API_BASE": ""}, "api_key", "STRIPE_API_KEY: is a live key"),
+        ({"DATABASE_URL": "sqlite:///none.db"}, "database", "sqlite:///none.db: there is no"),
     ],
 )  # fmt: skip
-def test_it_marks_what_is_missing(commands: Commands, environ: dict[str, str], line: str) -> None:
-    """One thing that is wrong is one red line with its mend, and the exit code is 1."""
-    answer = commands.run("doctor", **{**WELL, **environ})
+def test_it_marks_what_is_missing(
+    commands: Commands, well: dict[str, str], environ: dict[str, str], what: str, words: str
+) -> None:
+    """One thing that is wrong is one bad line with its mend, and the exit code is 1."""
+    told = commands.run("doctor", "--json", **{**well, **environ})
+    shown = commands.run("doctor", **{**well, **environ})
 
-    assert answer.code == 1
-    [red] = [each for each in answer.out.splitlines() if each.startswith("BAD")]
-    assert red.startswith(line)
-    assert "canary" not in answer.everything
+    [bad] = [line for line in json.loads(told.out) if not line["ok"]]
+    assert (told.code, shown.code) == (1, 1)
+    assert (bad["state"], bad["what"]) == ("BAD", what)
+    assert bad["words"].startswith(words)
+    assert "".join(bad["words"].split()) in "".join(shown.out.split())
+    assert "canary" not in told.everything + shown.everything
 
 
-def test_it_says_which_key_the_daemon_lacks(commands: Commands) -> None:
+def test_it_says_which_key_the_daemon_lacks(commands: Commands, well: dict[str, str]) -> None:
     """Without an API key nothing finds what the webhook misses: the line is red and says which key to make."""
-    answer = commands.run("doctor", **{**WELL, "STRIPE_API_KEY": ""})
+    answer = commands.run("doctor", **{**well, "STRIPE_API_KEY": ""})
 
     assert answer.code == 1
-    assert "BAD  api_key: STRIPE_API_KEY" in answer.out
+    assert "BAD   api_key         STRIPE_API_KEY: is empty or not set" in answer.out
     assert "restricted key" in answer.out
 
 
-def test_it_tells_programs_too(commands: Commands) -> None:
-    """With --json, each line is an object."""
-    answer = commands.run("doctor", "--json", **WELL)
-
-    assert {line["what"]: line["ok"] for line in json.loads(answer.out)} == {
-        "mode": True,
-        "webhook_secret": True,
-        "api_key": True,
-        "database": True,
-        "webhook": True,
-    }
-
-
-def test_it_counts_deliveries(commands: Commands, inbox: Inbox) -> None:
-    """What the webhook has counted, good and bad, stands in a line."""
+@pytest.mark.parametrize(
+    ("good", "bad", "last_good_at", "last_bad_at", "reason", "state", "words"),
+    [
+        (7, 2, None, None, "no_match", "ok", "7 good, 2 bad, last good never"),
+        (7, 2, NOON, NOON, "signature_mismatch", "ok", "last good 2026-11-23 12:00:00 UTC, last bad 2026-11-23 12:00:00 UTC (sig"),
+        (2, 7, NOON, NOON, "signature_mismatch", "look", "(signature_mismatch); most of them are bad"),
+        (0, 1, None, NOON, "signature_mismatch", "BAD", "STRIPE_WEBHOOK_SECRET is not the secret of the endpoint"),
+        (9, 1, NOON - timedelta(days=2), NOON, "signature_stale", "BAD", "set this machine's clock"),
+        (9, 1, NOON - timedelta(days=2), NOON, "signature_future", "BAD", "set this machine's clock"),
+        (0, 1, None, NOON, "signature_missing", "BAD", "the proxy in front must hand on the header Stripe-Signature"),
+        (0, 1, None, NOON, "signature_malformed", "BAD", "the proxy in front must hand on header and body"),
+        (0, 1, None, NOON, "body_too_large", "look", "(body_too_large); most of them are bad"),
+        (9, 1, NOON, NOON, "\x1b[2J", "ok", "(\x1b[2J)"),
+    ],
+)  # fmt: skip
+def test_it_says_how_deliveries_went(
+    commands: Commands,
+    inbox: Inbox,
+    well: dict[str, str],
+    good: int,
+    bad: int,
+    last_good_at: datetime | None,
+    last_bad_at: datetime | None,
+    reason: str,
+    state: str,
+    words: str,
+) -> None:
+    """Deliveries are counted; when no good one comes any more, the reason of the last bad one has its mend."""
     inbox.record_webhook_health(
-        good=7, bad=2, last_good_at=None, last_bad_at=None, last_bad_reason="no_match"
+        good=good,
+        bad=bad,
+        last_good_at=last_good_at,
+        last_bad_at=last_bad_at,
+        last_bad_reason=reason,
     )
 
-    assert "ok   webhook: 7 good, 2 bad, last good never\n" in commands.run("doctor", **WELL).out
+    told = commands.run("doctor", "--json", **well)
+    shown = commands.run("doctor", **well)
+
+    [line] = [each for each in json.loads(told.out) if each["what"] == "webhook"]
+    assert line["state"] == state
+    assert words in line["words"]
+    assert "\x1b" not in told.out + shown.out
 
 
 @pytest.mark.parametrize(
@@ -86,23 +125,27 @@ def test_it_counts_deliveries(commands: Commands, inbox: Inbox) -> None:
         ("verify", "--rebuild"),
     ],
 )
-def test_it_keeps_the_secrets(commands: Commands, inbox: Inbox, words: tuple[str, ...]) -> None:
+def test_it_keeps_the_secrets(
+    commands: Commands, inbox: Inbox, well: dict[str, str], words: tuple[str, ...]
+) -> None:
     """No command prints a secret, not even in the log at its most talkative."""
     import_invoices(commands, "id,currency,amount_due\ninv_1,usd,1250\n")
     deliver(inbox, event(intent()))
 
-    answer = commands.run(*words, **WELL, RECONCILER_LOG__LEVEL="debug")
+    answer = commands.run(*words, **well, RECONCILER_LOG__LEVEL="debug")
 
     assert answer.code == 0
     assert "canary" not in answer.everything
 
 
-def test_it_keeps_the_password_of_a_database_that_is_away(program: Program) -> None:
+def test_it_keeps_the_password_of_a_database_that_is_away(
+    program: Program, well: dict[str, str]
+) -> None:
     """The address of a database that doesn't answer is shown without its password."""
     url = "postgresql://me:canary@127.0.0.1:1/books"
 
-    answer = program.run("doctor", **WELL, DATABASE_URL=url)
+    answer = program.run("doctor", **well, DATABASE_URL=url)
 
     assert answer.code == 1
-    assert "BAD  database: postgresql" in answer.out
+    assert "postgresql+psycopg://me:***@127.0.0.1:1/books" in answer.out
     assert "canary" not in answer.everything

@@ -19,6 +19,8 @@ from tests.cli import bodies
 from tests.cli.program import Commands
 
 Given = Callable[[Database], None]
+BY_DAY = ("events", "events_deep", "open", "invoices", "money", "recent")
+BY_NIGHT = ("events_night", "money_night", "recent_night")
 
 
 def _now() -> datetime:
@@ -29,7 +31,7 @@ def _runs(
     database: Database,
     ago_s: float,
     *states: RunState,
-    names: tuple[str, ...] = ("events", "events_deep"),
+    names: tuple[str, ...] = BY_DAY,
 ) -> None:
     at = _now() - timedelta(seconds=ago_s)
     covered = Coverage(since=at - timedelta(minutes=3), until=at, objects=12, found=2)
@@ -50,7 +52,7 @@ def _event(database: Database, source: Source) -> None:
 
 
 def _fine(database: Database) -> None:
-    _runs(database, 20, RunState.DONE, names=("events", "events_deep", "events_night"))
+    _runs(database, 20, RunState.DONE, names=(*BY_DAY, *BY_NIGHT))
     _event(database, Source.WEBHOOK)
 
 
@@ -136,7 +138,7 @@ def _unread(ago_s: float) -> Given:
 @pytest.mark.parametrize(
     ("given", "code", "colour", "what", "words"),
     [
-        (_fine, 0, "ok", "events", "looked at 3 min, 12 events, 2 new"),
+        (_fine, 0, "ok", "events", "looked at 3 min, 12 seen, 2 new"),
         (_never_ran, 1, "RED", "events", "never ran; is the daemon running?"),
         (_late, 1, "RED", "events", "5 min ago, looked at 3 min"),
         (_late, 1, "RED", "events", "is the daemon running?"),

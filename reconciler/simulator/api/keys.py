@@ -8,8 +8,20 @@ import binascii
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Final
 
 from reconciler.simulator.api.wire import FORBIDDEN, UNAUTHORISED, Refusal, Request
+
+# What Stripe calls a right where that is not the object's own word (https://docs.stripe.com/stripe-apps/reference/permissions).
+_CALLED: Final = MappingProxyType(
+    {
+        "refund": "charge",
+        "balance_transaction": "balance_transaction_source",
+        "payment_link": "payment_links",
+        "webhook_endpoint": "webhook",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +37,7 @@ class Key:
             return
         raise Refusal(
             f"The provided key '{redacted(self.secret)}' does not have the required permissions for this endpoint on "
-            f"account '{account_id}'. Having the 'rak_{right}_read' permission would allow this request to continue.",
+            f"account '{account_id}'. Having the 'rak_{_CALLED.get(right, right)}_read' permission would allow this request to continue.",
             status=FORBIDDEN,
         )
 

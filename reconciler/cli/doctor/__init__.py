@@ -1,0 +1,32 @@
+"""`doctor`: is everything there that the program needs, here and at Stripe? One line each, with the mend."""
+
+import sys
+from typing import Final
+
+from reconciler import logs
+from reconciler.cli.context import AsJson, Config, app, settings_of
+from reconciler.cli.doctor.at_stripe import stripe_lines
+from reconciler.cli.doctor.here import database_lines, settings_lines
+from reconciler.cli.lines import as_data, is_red, show
+from reconciler.cli.output import say_json
+
+_RED: Final = "BAD"
+
+
+@app.command()
+def doctor(config: Config = None, as_json: AsJson = False) -> None:
+    """Check settings, secrets, database and the Stripe account; exit 1 if a line is bad."""
+    settings = settings_of(config)
+    # What the log would say of a question that was asked in vain has a line of its own here.
+    logs.configure(settings.log.format, "error")
+    lines = [*settings_lines(settings)]
+    # A key of the other mode, or none, is not even shown to Stripe.
+    may_ask = not is_red([each for each in lines if each.what in {"mode", "api_key"}])
+    lines += database_lines(settings)
+    if may_ask:
+        lines += stripe_lines(settings)
+    if as_json:
+        say_json([{"ok": each["state"] != _RED, **each} for each in as_data(lines, red=_RED)])
+    else:
+        show(lines, red=_RED)
+    sys.exit(1 if is_red(lines) else 0)

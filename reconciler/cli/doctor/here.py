@@ -1,0 +1,103 @@
+"""What stands on this machine: are settings and secrets there, does the database answer, and what did the webhook get?"""
+
+from collections.abc import Iterator, Mapping
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Final
+
+from reconciler.cli.context import Refused, database
+from reconciler.cli.lines import Colour, Line
+from reconciler.cli.output import cell
+from reconciler.config import Settings, SettingsError, redacted_url, require
+from reconciler.db import queries
+from reconciler.db.migrate import SchemaMismatch
+from reconciler.db.session import StatementFailed, StorageUnavailable
+from reconciler.stripe_api.signature import SignatureFault
+
+# After so long without a good delivery a bad one is no stranger's any more, it is all that comes.
+_QUIET: Final = timedelta(days=1)
+
+_CLOCK_MEND: Final = "Stripe signed it, but its time is far from ours: set this machine's clock"
+_MENDS: Final = MappingProxyType(
+    {
+        SignatureFault.MISMATCH: (
+            "STRIPE_WEBHOOK_SECRET is not the secret of the endpoint that sends here: copy it from the Dashboard under"
+            " Developers, Webhooks, your endpoint"
+        ),
+        SignatureFault.STALE: _CLOCK_MEND,
+        SignatureFault.FUTURE: _CLOCK_MEND,
+        SignatureFault.MISSING: "the proxy in front must hand on the header Stripe-Signature",
+        SignatureFault.MALFORMED: "the proxy in front must hand on header and body as they come",
+    }
+)
+
+
+def settings_lines(settings: Settings) -> Iterator[Line]:
+    """What the settings lack, one line a need."""
+    good = {
+        "mode": f"Stripe's {settings.stripe.mode} mode",
+        "webhook_secret": f"{len(settings.secrets.stripe_webhook_secret)} signing secret(s)",
+        "api_key": "set, restricted, and of the same mode",
+    }
+    for need, words in good.items():
+        try:
+            require(settings, need)  # type: ignore[arg-type]
+        except SettingsError as error:
+            for problem in error.problems:
+                yield Line(Colour.RED, need, problem)
+            continue
+        yield (
+            _full_key()
+            if need == "api_key" and _is_full(settings)
+            else Line(Colour.GOOD, need, words)
+        )
+
+
+def database_lines(settings: Settings) -> Iterator[Line]:
+    """Whether the database is there and right, and what its count of deliveries says."""
+    where = redacted_url(settings.secrets.database_url.get_secret_value())
+    try:
+        with database(settings) as db, db.reading() as tx:
+            health = queries.health(tx)
+    except (StorageUnavailable, StatementFailed, SchemaMismatch, Refused, SettingsError) as error:
+        yield Line(Colour.RED, "database", f"{where}: {error}")
+        return
+    yield Line(Colour.GOOD, "database", f"{where}, schema right")
+    yield _webhook(health)
+
+
+def _is_full(settings: Settings) -> bool:
+    key = settings.secrets.stripe_api_key
+    return key is not None and key.get_secret_value().startswith("sk_")
+
+
+def _full_key() -> Line:
+    words = (
+        "set, and of the same mode; it is a full secret key, which may also move money: a restricted key (rk_...) with read"
+        " rights is enough, and safer"
+    )
+    return Line(Colour.LOOK, "api_key", words)
+
+
+def _webhook(health: Mapping[str, Any] | None) -> Line:
+    if health is None:
+        return Line(Colour.GOOD, "webhook", "nothing received yet")
+    good_at, bad_at, reason = health["last_good_at"], health["last_bad_at"], _reason(health)
+    words = f"{health['good']} good, {health['bad']} bad, last good {_moment(good_at)}"
+    if bad_at is None:
+        return Line(Colour.GOOD, "webhook", words)
+    words += f", last bad {_moment(bad_at)} ({reason})"
+    # Anybody may send rubbish to an open door: bad ones between good ones are no reason to call a person.
+    if reason in _MENDS and (good_at is None or bad_at - good_at > _QUIET):
+        return Line(Colour.RED, "webhook", f"{words}: {_MENDS[SignatureFault(reason)]}")
+    if health["bad"] > health["good"]:
+        return Line(Colour.LOOK, "webhook", f"{words}; most of them are bad")
+    return Line(Colour.GOOD, "webhook", words)
+
+
+def _reason(health: Mapping[str, Any]) -> str:
+    return str(health["last_bad_reason"] or "no reason known")
+
+
+def _moment(at: object) -> str:
+    return "never" if at is None else f"{cell(at)} UTC"
