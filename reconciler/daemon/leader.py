@@ -7,8 +7,11 @@ tells what was really looked at.
 import os
 import secrets
 import socket
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from typing import Final
 
@@ -25,8 +28,12 @@ TTL: Final = timedelta(seconds=15)
 RENEW_S: Final = 5
 
 
+# A leader that lost the lease and got it back must not finish what it began before.
+_begun_under: ContextVar[int | None] = ContextVar("begun_under", default=None)
+
+
 class Leader:
-    """This daemon's hold on the lease. Safe to use from several threads: only `tend` changes it."""
+    """This daemon's hold on the lease. Safe to use from several threads."""
 
     def __init__(self, db: Database, *, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._db = db
@@ -35,6 +42,8 @@ class Leader:
         self._token: int | None = None
         self._until_s = float("-inf")
         self._stood_by = False
+        self._lock = threading.Lock()
+        self._ended = False
 
     @property
     def leads(self) -> bool:
@@ -46,6 +55,10 @@ class Leader:
 
         A database that is away is borne: the lease runs out, and with it the right to begin a job.
         """
+        with self._lock:
+            return not self._ended and self._tend()
+
+    def _tend(self) -> bool:
         led, before_s = self.leads, self._monotonic()
         try:
             with self._db.writing() as tx:
@@ -63,16 +76,27 @@ class Leader:
             log.info("daemon.led", token=token)
         return not led
 
+    @contextmanager
+    def reign(self) -> Iterator[bool]:
+        """Whether a job may be begun; what is fenced inside the block belongs to the lease as it was held then."""
+        begun = _begun_under.set(self._token)
+        try:
+            yield self.leads
+        finally:
+            _begun_under.reset(begun)
+
     def fence(self, tx: Tx) -> None:
-        """Raise LeaseLost unless this daemon leads, by the database's own word in this very transaction."""
-        token = self._token
+        """Raise LeaseLost unless the job was begun under the lease that counts, by the database's word in this transaction."""
+        token = _begun_under.get()
         if token is None:
             raise LeaseLost
         leases.require(tx, LEASE, token)
 
     def resign(self) -> None:
-        """Give the lease up at the end, so that another daemon need not wait."""
-        token, self._token = self._token, None
+        """Give the lease up for good, so that another daemon need not wait."""
+        with self._lock:
+            self._ended = True
+            token, self._token = self._token, None
         if token is None:
             return
         try:

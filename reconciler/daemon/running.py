@@ -46,12 +46,12 @@ def run(jobs: Sequence[Job], db: Database, stop: threading.Event, leader: Leader
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
     leader.tend()
     lease = Job(name=_LEASE_JOB, every_s=RENEW_S, work=lambda: _tend(scheduler, jobs, leader, db))
-    watches = {job.name: Watch(job, db, leads=lambda: leader.leads) for job in jobs}
+    watches = {job.name: Watch(job, db, reign=leader.reign) for job in jobs}
     watches[_LEASE_JOB] = Watch(lease, db)
     scheduler = _scheduler([*jobs, lease], watches)
     scheduler.start()
     if leader.leads:
-        _catch_up(scheduler, jobs, db)
+        _make_up_for_a_night(scheduler, jobs, db)
     log.info("daemon.started", jobs=len(jobs))
     systemd.notify(READY="1", STATUS=_status(leader))
     _stay(stop, scheduler, list(watches.values()), leader)
@@ -80,19 +80,22 @@ def _status(leader: Leader) -> str:
 def _tend(
     scheduler: BackgroundScheduler, jobs: Sequence[Job], leader: Leader, db: Database
 ) -> None:
+    """Keep the lease; whoever gets it does at once what the daemon before may have left undone."""
     if leader.tend():
-        _catch_up(scheduler, jobs, db)
+        for job in jobs:
+            if job.at is None:
+                scheduler.modify_job(job.name, next_run_time=datetime.now(UTC))
+        _make_up_for_a_night(scheduler, jobs, db)
 
 
-def _catch_up(scheduler: BackgroundScheduler, jobs: Sequence[Job], db: Database) -> None:
-    """Do at once what the daemon before may have left undone, a night that nobody swept included."""
+def _make_up_for_a_night(scheduler: BackgroundScheduler, jobs: Sequence[Job], db: Database) -> None:
+    """Do at once what no daemon has done at its time of the day."""
     now = datetime.now(UTC)
     with suppress(StorageUnavailable, StatementFailed), db.reading() as tx:
         done = {job.name: sweeps.last_done(tx, job.name) for job in jobs if job.at is not None}
-        missed = {name for name, at in done.items() if at is not None and now - at > _A_NIGHT}
-        for job in jobs:
-            if job.at is None or job.name in missed:
-                scheduler.modify_job(job.name, next_run_time=now)
+        for name, at in done.items():
+            if at is not None and now - at > _A_NIGHT:
+                scheduler.modify_job(name, next_run_time=now)
 
 
 def _scheduler(jobs: Sequence[Job], watches: dict[str, Watch]) -> BackgroundScheduler:

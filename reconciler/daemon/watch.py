@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from datetime import UTC, datetime
 from typing import Final
 
@@ -33,12 +33,12 @@ class Watch:
         job: Job,
         db: Database,
         *,
-        leads: Callable[[], bool] = lambda: True,
+        reign: Callable[[], AbstractContextManager[bool]] = lambda: nullcontext(enter_result=True),
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._job = job
         self._db = db
-        self._leads = leads
+        self._reign = reign
         self._monotonic = monotonic
         self._alive_s = monotonic()
         self._runs = False
@@ -52,8 +52,8 @@ class Watch:
         self._runs = True
         self._note()
         try:
-            with heard_by(self._note):
-                if self._leads():
+            with heard_by(self._note), self._reign() as leads:
+                if leads:
                     self._attempt()
         finally:
             self._note()

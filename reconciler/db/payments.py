@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, select, true, update
+from sqlalchemy import bindparam, case, func, select, true, update
 
 from reconciler.core.audit import PaymentChange
 from reconciler.core.doubts import FetchKind
@@ -26,7 +26,9 @@ _ONCE = ("first_seen_source", "first_seen_at", "created_at")
 def store(tx: Tx, changes: Sequence[PaymentChange], *, source: Source, now: datetime) -> None:
     """Write the payments that changed, and every name that they carry."""
     changed = [each for each in changes if each.is_changed]
-    upsert(tx, payments, [_row(each, source, now) for each in changed], keep=_ONCE)
+    rows = [_row(each, source, now) for each in changed]
+    upsert(tx, payments, rows, keep=(*_ONCE, "next_check_at"))
+    _bring_checks_forward(tx, rows)
     insert_new(
         tx,
         payment_references,
@@ -36,6 +38,21 @@ def store(tx: Tx, changes: Sequence[PaymentChange], *, source: Source, now: date
             for kind, value in sorted(_references(each.book))
         ],
     )
+
+
+def _bring_checks_forward(tx: Tx, rows: Sequence[Row]) -> None:
+    """Let the next look be sooner, or never, but not later: payments that change often must be looked at too."""
+    if rows:
+        before, later = (
+            payments.c.next_check_at,
+            bindparam("later", type_=payments.c.next_check_at.type),
+        )
+        kept = case((later.is_(None), None), (before <= later, before), else_=later)
+        statement = update(payments).where(payments.c.id == bindparam("key"))
+        tx.execute(
+            statement.values(next_check_at=kept),
+            [{"key": each["id"], "later": each["next_check_at"]} for each in rows],
+        )
 
 
 def _references(book: Book) -> set[tuple[str, str]]:
@@ -118,13 +135,14 @@ def due_checks(tx: Tx, now: datetime, *, limit: int) -> list[Check]:
 def checked(tx: Tx, checks: Sequence[Check], now: datetime) -> None:
     """Set when these payments are looked at next, whatever the look will show."""
     column = payments.c
-    asked = select(column.id, column.stripe_created_at, column.status)
+    since = func.coalesce(column.stripe_created_at, column.first_seen_at)
+    asked = select(column.id, since.label("since"), column.status)
     rows = tx.execute(asked.where(column.id.in_([each.payment_id for each in checks])))
     moving = {each.payment_id for each in checks if len(each.objects) > 1}
     later = [
         {
             "key": row.id,
-            "next": _next_look(row.stripe_created_at or now, row.status, row.id in moving, now),
+            "next": _next_look(row.since, row.status, row.id in moving, now),
         }
         for row in rows
     ]

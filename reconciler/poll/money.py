@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.core.observation import moment, ms
-from reconciler.core.schedule import SECOND_MS, Window, slices, window
+from reconciler.core.schedule import DAY_MS, SECOND_MS, Window, slices, window
 from reconciler.db import sweeps
 from reconciler.db.session import Tx
 from reconciler.poll.lists import take_page
@@ -19,6 +19,7 @@ from reconciler.stripe_api.pager import pages
 
 CURSOR: Final = "money"
 PATH: Final = "/v1/balance_transactions"
+FIRST_REACH_MS: Final = 35 * DAY_MS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,9 +34,10 @@ class MoneySweep:
 def sweep_money(poller: Poller, sweep: MoneySweep) -> None:
     """Take in all that moved from behind the cursor until a moment ago. Raises StripeProblem, StorageUnavailable, Stopped."""
     with recorded(poller, sweep.name) as tally:
+        date_ms = poller.gateway.date_ms()
         wanted = window(
-            position_ms=_position_ms(poller),
-            date_ms=poller.gateway.date_ms(),
+            position_ms=_position_ms(poller, date_ms),
+            date_ms=date_ms,
             overlap_ms=sweep.overlap_s * SECOND_MS,
             lag_ms=sweep.lag_s * SECOND_MS,
         )
@@ -43,10 +45,11 @@ def sweep_money(poller: Poller, sweep: MoneySweep) -> None:
             _take_slice(poller, part, tally)
 
 
-def _position_ms(poller: Poller) -> int:
+def _position_ms(poller: Poller, date_ms: int) -> int:
+    """Where the cursor stands; before the first sweep, the day from which everything counts, if one was given."""
     with poller.db.reading() as tx:
         at = sweeps.position(tx, CURSOR)
-    return poller.inbox.policy.rules.since_ms if at is None else ms(at)
+    return ms(at) if at else poller.inbox.policy.rules.since_ms or date_ms - FIRST_REACH_MS
 
 
 def _take_slice(poller: Poller, part: Window, tally: Tally) -> None:

@@ -8,15 +8,21 @@ is young and ever more rarely, but for ever; so are its refunds in flight and it
 from datetime import timedelta
 from typing import Final
 
+import structlog
+
+from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.observation import ms
 from reconciler.core.schedule import Window, falls_due
-from reconciler.db import evidence, payments, sweeps
+from reconciler.db import alerts, evidence, payments, sweeps
 from reconciler.db import invoices as invoice_rows
 from reconciler.db.invoices import Naming
 from reconciler.poll.lists import take_page
 from reconciler.poll.poller import Poller
-from reconciler.poll.runs import Tally, recorded
+from reconciler.poll.runs import Tally, line_of, recorded
 from reconciler.stripe_api.pager import pages
+from reconciler.stripe_api.problems import ProblemKind, StripeProblem
+
+log = structlog.get_logger(__name__)
 
 NAME: Final = "open"
 SESSIONS: Final = "/v1/checkout/sessions"
@@ -37,9 +43,11 @@ def sweep_open(poller: Poller) -> None:
         since = before or now - LINK_REACH
         _ask_for_payments(poller, tally)
         span = Window(ms(since), ms(now))
-        for link in _ask_for_invoices(poller, span, tally):
+        links, is_all = _ask_for_invoices(poller, span, tally)
+        for link in links:
             _list_sessions(poller, link, tally)
-        tally.covered(span)
+        if is_all:
+            tally.covered(span)
 
 
 def _ask_for_payments(poller: Poller, tally: Tally) -> None:
@@ -57,23 +65,30 @@ def _ask_for_payments(poller: Poller, tally: Tally) -> None:
         tally.objects += len(due)
 
 
-def _ask_for_invoices(poller: Poller, span: Window, tally: Tally) -> list[str]:
-    """Ask for what open invoices name and nobody has seen; returns the Payment Links whose Sessions must be listed."""
+def _ask_for_invoices(poller: Poller, span: Window, tally: Tally) -> tuple[list[str], bool]:
+    """Ask for what open invoices name and nobody has seen.
+
+    Returns the Payment Links whose Sessions must be listed, and whether that was all: what has been read by the next tick
+    is asked for no more, so that others have their turn.
+    """
     links: dict[str, None] = {}
-    after: str | None = ""
-    while after is not None and tally.objects < CHECKS_MAX:
+    table, payable = poller.inbox.policy.invoices, poller.inbox.policy.rules.payable
+    after, asked = "", 0
+    while asked < CHECKS_MAX:
         with poller.db.reading() as tx:
-            table, rules = poller.inbox.policy.invoices, poller.inbox.policy.rules
-            found = invoice_rows.naming_stripe(tx, table, rules.payable, after=after, limit=BATCH)
+            found = invoice_rows.naming_stripe(tx, table, payable, after=after, limit=BATCH)
         due = [each for each in found if falls_due(ms(each.created_at), span)]
         wanted = [each for named in due for each in _unseen(named)]
         if wanted:
             with poller.db.writing() as tx:
                 evidence.ask(tx, wanted, evidence.CHECK, poller.now())
         links |= {each.link_id: None for each in due if each.link_id}
+        asked += len(due)
         tally.objects += len(due)
-        after = found[-1].invoice_id if len(found) == BATCH else None
-    return list(links)
+        if len(found) < BATCH:
+            return list(links), True
+        after = found[-1].invoice_id
+    return list(links), False
 
 
 def _unseen(named: Naming) -> list[tuple[str, str]]:
@@ -82,7 +97,21 @@ def _unseen(named: Naming) -> list[tuple[str, str]]:
 
 
 def _list_sessions(poller: Poller, link_id: str, tally: Tally) -> None:
+    """Take in what was opened by a link. One that can't be listed is a person's matter, and keeps no other one waiting."""
     since = int((poller.now() - LINK_REACH).timestamp())
     asked = {"payment_link": link_id, "created": {"gte": since}}
-    for page in pages(poller.gateway, SESSIONS, asked, pages_max=LINK_PAGES_MAX):
-        take_page(poller, page, tally)
+    try:
+        for page in pages(poller.gateway, SESSIONS, asked, pages_max=LINK_PAGES_MAX):
+            take_page(poller, page, tally)
+    except StripeProblem as problem:
+        if problem.kind is ProblemKind.UNAVAILABLE:
+            raise
+        _call_a_person(poller, link_id, problem)
+
+
+def _call_a_person(poller: Poller, link_id: str, problem: StripeProblem) -> None:
+    kind, subject, now = ExceptionKind.READ_FORBIDDEN, f"payment_link {link_id}", poller.now()
+    with poller.db.writing() as tx:
+        cause = problem.kind.value
+        if alerts.open_alert(tx, kind=kind, subject=subject, fingerprint=cause, now=now):
+            log.error("link.not_listed", subject=subject, problem=line_of(problem))

@@ -10,6 +10,7 @@ import structlog
 from reconciler.core.observation import moment
 from reconciler.core.schedule import Window
 from reconciler.db import sweeps
+from reconciler.db.leases import LeaseLost
 from reconciler.db.session import StatementFailed, StorageUnavailable
 from reconciler.db.sweeps import Coverage, RunState
 from reconciler.poll.poller import Poller
@@ -51,8 +52,9 @@ def recorded(poller: Poller, sweep: str) -> Iterator[Tally]:
     tally = Tally()
     try:
         yield tally
-    except Stopped:
-        _end(poller, run_id, RunState.CUT, tally)
+    except (Stopped, LeaseLost):
+        with suppress(StorageUnavailable, StatementFailed):
+            _end(poller, run_id, RunState.CUT, tally)
         raise
     except Exception as error:
         # The row is for people; that it can't be written must not hide why the sweep failed.

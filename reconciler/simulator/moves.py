@@ -19,6 +19,8 @@ _WORTH_IN_EUR: Final = {
 }
 _DECIMALS: Final = {"jpy": 0, "kwd": 3}
 _DISPUTE_FEE: Final = 2000
+# How many days pass until money that came can be paid out.
+_AVAILABLE_AFTER_DAYS: Final = 2
 
 
 def took(world: World, charge: Json, amount: int) -> Json:
@@ -56,6 +58,26 @@ def reinstated(world: World, charge: Json, dispute_id: str, amount: int) -> Json
     return _move(world, charge, "adjustment", amount, **fields)
 
 
+def paid_out(world: World, payout: Json) -> Json:
+    """A payout left the balance; it is still on its way until the day on which it should arrive."""
+    fields = {"source": payout["id"], "available_on": payout["arrival_date"], "status": "pending"}
+    return _book(world, "payout", -payout["amount"], payout["currency"], **fields)
+
+
+def bounced(world: World, payout: Json) -> Json:
+    """A payout failed, and its money is back and can be paid out at once."""
+    return _book(
+        world,
+        "payout_failure",
+        payout["amount"],
+        payout["currency"],
+        source=payout["id"],
+        available_on=world.now_s,
+        status="available",
+        reporting_category="payout_reversal",
+    )
+
+
 def converted(amount: int, currency: str, to: str) -> int:
     """Minor units of one currency in minor units of another."""
     if currency == to:
@@ -72,14 +94,28 @@ def _rate(currency: str, to: str) -> Decimal:
 def _move(world: World, charge: Json, type_: str, amount: int, **fields: Any) -> Json:
     own, settles_in = charge["currency"], world.settles_in
     rate = None if own == settles_in else float(_rate(own, settles_in))
+    moved = converted(amount, own, settles_in)
+    return _book(
+        world, type_, moved, settles_in, **_availability(world, moved), **fields, exchange_rate=rate
+    )
+
+
+def _availability(world: World, amount: int) -> Json:
+    """What comes can be paid out days later, what leaves is missing at once."""
+    if amount < 0:
+        return {"available_on": world.now_s, "status": "available"}
+    days_s = _AVAILABLE_AFTER_DAYS * world.day_ms // 1000
+    return {"available_on": world.now_s + days_s, "status": "pending"}
+
+
+def _book(world: World, type_: str, amount: int, currency: str, **fields: Any) -> Json:
     return world.save(
         objects.balance_transaction(
             world.new_id("txn_"),
             type_=type_,
-            amount=converted(amount, own, settles_in),
-            currency=settles_in,
+            amount=amount,
+            currency=currency,
             created=world.now_s,
-            exchange_rate=rate,
             **fields,
         )
     )

@@ -203,7 +203,7 @@ def balance_transaction(
         "id": id_,
         "object": "balance_transaction",
         "amount": amount,
-        "available_on": created + 2 * 86_400,
+        "available_on": created,
         "balance_type": "payments",
         "created": created,
         "currency": currency,
@@ -214,10 +214,44 @@ def balance_transaction(
         "net": amount - fee,
         "reporting_category": type_,
         "source": None,
-        "status": "pending",
+        "status": "available",
         "type": type_,
     }
     if fee:
         kind = {"amount": fee, "application": None, "currency": currency, "type": "stripe_fee"}
         built["fee_details"] = [kind]
+    return built | fields
+
+
+def payout(id_: str, *, amount: int, currency: str, created: int, **fields: Any) -> Json:
+    """An automatic payout to the account's bank that has not been handed to it yet."""
+    built: Json = {
+        "id": id_,
+        "object": "payout",
+        "amount": amount,
+        "application_fee": None,
+        "application_fee_amount": None,
+        "arrival_date": created,
+        "automatic": True,
+        "balance_transaction": None,
+        "created": created,
+        "currency": currency,
+        "description": "STRIPE PAYOUT",
+        "destination": f"ba_1Simulated{currency}",
+        "failure_balance_transaction": None,
+        "failure_code": None,
+        "failure_message": None,
+        "livemode": False,
+        "metadata": {},
+        "method": "standard",
+        "original_payout": None,
+        "payout_method": None,
+        "reconciliation_status": "in_progress",
+        "reversed_by": None,
+        "source_type": "card",
+        "statement_descriptor": None,
+        "status": "pending",
+        "trace_id": None,
+        "type": "bank_account",
+    }
     return built | fields

@@ -6,9 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from reconciler.simulator import till
-from reconciler.simulator.world import AppInvoice, World
-
-DAY_MS: Final = 86_400_000
+from reconciler.simulator.world import DAY_MS, AppInvoice, World
 
 # The smallest and largest amount of an invoice, and what it is a multiple of, in minor units
 # (https://docs.stripe.com/currencies: a third decimal is always 0).

@@ -5,9 +5,9 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from reconciler.simulator.scene import DAY_MS, Scene, Story
+from reconciler.simulator.scene import Scene, Story
 from reconciler.simulator.stories import STORIES
-from reconciler.simulator.world import World
+from reconciler.simulator.world import DAY_MS, World
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -21,13 +21,17 @@ class _Step:
 class Stage:
     """Plays stories step by step; with the same seed, stories and times it always tells the same.
 
-    `day_ms` is how long a day lasts for the stories, so that a demo need not wait for a bank debit.
+    `day_ms` is how long a day lasts for the stories and their world, so that a demo need not wait for a bank debit.
     """
 
     world: World
     day_ms: int = field(default=DAY_MS, kw_only=True)
     _due: list[_Step] = field(default_factory=list, init=False)
     _added: int = field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        """Give the world days as long as those of the stories."""
+        self.world.day_ms = self.day_ms
 
     def add(self, story: Story, at_ms: int) -> Scene:
         """Let a story begin at a moment; returns the scene that it plays in."""

@@ -17,6 +17,7 @@ from reconciler.simulator.clock import Clock
 Json: TypeAlias = dict[str, Any]
 
 NEWEST_VERSION: Final = "2026-10-28.endive"
+DAY_MS: Final = 86_400_000
 _LETTERS: Final = string.ascii_letters + string.digits
 
 
@@ -59,6 +60,8 @@ class World:
     clock: Clock
     account_id: str = "acct_1Simulated"
     settles_in: str = "eur"
+    # How long a day lasts, by which money becomes available and is paid out; a demo has short ones.
+    day_ms: int = DAY_MS
     invoices: dict[str, AppInvoice] = field(default_factory=dict)
     happenings: list[Happening] = field(default_factory=list)
     # How long the list hides an event that was made just now: Stripe's list is complete only a moment later.

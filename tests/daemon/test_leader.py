@@ -7,7 +7,7 @@ from reconciler.daemon import Leader
 from reconciler.daemon.leader import TTL
 from reconciler.db import leases, tables
 from reconciler.db.leases import LeaseLost
-from reconciler.db.session import Database, open_database
+from reconciler.db.session import Database, Tx, open_database
 from tests.db.scratch import lock_of_a_stranger
 
 
@@ -19,12 +19,16 @@ def _run_out(database: Database) -> None:
 
 
 def _passes(database: Database, leader: Leader) -> bool:
-    with database.writing() as tx:
-        try:
-            leader.fence(tx)
-        except LeaseLost:
-            return False
-        return True
+    with leader.reign(), database.writing() as tx:
+        return _is_open(tx, leader)
+
+
+def _is_open(tx: Tx, leader: Leader) -> bool:
+    try:
+        leader.fence(tx)
+    except LeaseLost:
+        return False
+    return True
 
 
 def test_it_stands_by_while_another_leads(database: Database) -> None:
@@ -89,3 +93,29 @@ def test_it_bears_a_database_that_is_away(
 
     assert (kept, over, gained) == (True, False, True)
     assert [line["event"] for line in lines] == ["lease.not_renewed"]
+
+
+def test_it_lets_nothing_through_that_was_begun_before_it_was_lost(database: Database) -> None:
+    """A job begun under a lease that was lost and had again passes no fence; one begun under the new one does."""
+    first, second = Leader(database), Leader(database)
+    first.tend()
+    with first.reign():
+        _run_out(database)
+        second.tend()
+        first.tend()
+        second.resign()
+        gained = first.tend()
+        with database.writing() as tx:
+            old = _is_open(tx, first)
+
+    assert (gained, old, _passes(database, first)) == (True, False, True)
+
+
+def test_it_does_not_come_back_after_its_end(database: Database) -> None:
+    """A renewal that was under way when the daemon ended does not take the lease again."""
+    leader = Leader(database)
+    leader.tend()
+
+    leader.resign()
+
+    assert (leader.tend(), Leader(database).tend()) == (False, True)

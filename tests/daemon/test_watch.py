@@ -1,6 +1,7 @@
 """Does each job go on whatever happens to it, and is a person asked when it must not go on like that?"""
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, time
 
 import pytest
@@ -125,7 +126,9 @@ def test_it_does_nothing_while_another_daemon_leads(database: Database) -> None:
     """A job of a daemon that stands by is not begun; it is alive all the same."""
     now_s, done = [0.0], []
     job = Job(name="events", every_s=60, work=lambda: done.append("work"))
-    watch = Watch(job, database, leads=lambda: False, monotonic=lambda: now_s[0])
+    watch = Watch(
+        job, database, reign=lambda: nullcontext(enter_result=False), monotonic=lambda: now_s[0]
+    )
 
     now_s[0] = 200.0
     watch.run()

@@ -141,10 +141,11 @@ Start = Callable[..., Running]
 
 
 def set_out(database: Database) -> datetime:
-    """Let the cursor stand five minutes ago, so that no daemon begins with thirty days."""
+    """Let the cursors stand five minutes ago, so that no daemon begins with thirty days."""
     at = datetime.now(UTC).replace(microsecond=0) - timedelta(minutes=5)
     with database.writing() as tx:
-        sweeps.move(tx, "events", at, at)
+        for cursor in ("events", "money"):
+            sweeps.move(tx, cursor, at, at)
     return at
 
 

@@ -53,6 +53,10 @@ class App:
         self.world.on_event.append(self._hear)
         self.world.on_invoice.append(self._write)
 
+    def hear(self, body: bytes) -> None:
+        """Take in an event by webhook."""
+        self.inbox.accept([read_event(body)], source=Source.WEBHOOK, now=self._now())
+
     def row(self, table: str, column: str, value: str) -> dict[str, Any] | None:
         """The one row of a table in which a column has a value."""
         asked = tables.metadata.tables[table]
@@ -87,8 +91,7 @@ class App:
             apply_payment_state(tx, seen, source=Source.POLL, now=self._now(), policy=Policy())
 
     def _hear(self, happening: Happening) -> None:
-        event = read_event(json.dumps(happening.event).encode())
-        self.inbox.accept([event], source=Source.WEBHOOK, now=self._now())
+        self.hear(json.dumps(happening.event).encode())
 
     def _write(self, invoice: AppInvoice) -> None:
         now = self._now()

@@ -33,9 +33,20 @@ def world() -> World:
     world.save(shapes.dispute())
     world.save(shapes.checkout_session())
     world.save({"id": "plink_1", "object": "payment_link", "active": True, "created": T0_S})
-    world.save(shapes.balance_transaction(payout="po_1"))
+    world.save(shapes.balance_transaction(payout="po_1", paid_in="po_1"))
     world.save(shapes.balance_transaction("txn_2", source="re_1", type="refund", amount=-400))
-    world.save({"id": "po_1", "object": "payout", "created": T0_S, "status": "paid"})
+    world.save(
+        {
+            "id": "po_1",
+            "object": "payout",
+            "arrival_date": T0_S + 50,
+            "balance_transaction": "txn_1",
+            "created": T0_S,
+            "destination": "ba_1",
+            "failure_balance_transaction": "txn_2",
+            "status": "paid",
+        }
+    )
     world.save(
         {"id": "we_1", "object": "webhook_endpoint", "created": T0_S, "secret": "whsec_hidden"}
     )
@@ -129,10 +140,15 @@ def test_it_lists_newest_first_page_by_page(
         ("balance_transactions", "payout", "po_1", "po_2"),
         ("balance_transactions", "currency", "usd", "eur"),
         ("payouts", "status", "paid", "failed"),
+        ("payouts", "destination", "ba_1", "ba_2"),
+        ("payouts", "arrival_date", T0_S + 50, T0_S),
+        ("payouts", "arrival_date[gte]", T0_S + 50, T0_S + 51),
+        ("payouts", "arrival_date[lt]", T0_S + 51, T0_S + 50),
+        ("payouts", "created[lte]", T0_S, T0_S - 1),
     ],
 )
 def test_it_narrows_each_list_by_its_own_filters(
-    world: World, path: str, name: str, good: str, bad: str
+    world: World, path: str, name: str, good: Any, bad: Any
 ) -> None:
     """A filter lets through what it names and nothing else."""
     assert ids(ask(world, path, (name, good)))
@@ -159,7 +175,7 @@ def test_it_answers_for_each_kind_of_object(world: World, path: str, kind: str) 
     answer = ask(world, path)
 
     assert (answer.status, answer.json["object"]) == (200, kind)
-    assert not {"secret", "payout"} & answer.json.keys()
+    assert not {"secret", "payout", "paid_in"} & answer.json.keys()
 
 
 @pytest.mark.parametrize(
@@ -174,6 +190,14 @@ def test_it_answers_for_each_kind_of_object(world: World, path: str, kind: str) 
         ("charges", [("expand", "data.refunds")], 400, "parameter_unknown", "expand"),
         ("charges/ch_1", [("limit", 1)], 400, "parameter_unknown", "limit"),
         ("payment_links", [("created", 1)], 400, "parameter_unknown", "created"),
+        ("charges", [("arrival_date", 1)], 400, "parameter_unknown", "arrival_date"),
+        (
+            "payouts",
+            [("arrival_date[gt]", "x")],
+            400,
+            "parameter_invalid_integer",
+            "arrival_date[gt]",
+        ),
         ("charges", [("limit", "ten")], 400, "parameter_invalid_integer", "limit"),
         ("charges", [("limit", 0)], 400, None, "limit"),
         ("charges", [("limit", 101)], 400, None, "limit"),
@@ -305,6 +329,13 @@ def test_it_keeps_keys_out_of_its_words() -> None:
         ("disputes/dp_1", ["payment_intent"], ["payment_intent"], "pi_1"),
         ("checkout/sessions/cs_test_1", ["payment_link"], ["payment_link"], "plink_1"),
         ("balance_transactions/txn_1", ["source"], ["source"], "ch_1"),
+        ("payouts/po_1", ["balance_transaction"], ["balance_transaction"], "txn_1"),
+        (
+            "payouts",
+            ["data.failure_balance_transaction.source"],
+            ["data", 0, "failure_balance_transaction", "source"],
+            "re_1",
+        ),
         (
             "balance_transactions",
             ["data.source.payment_intent.latest_charge"],

@@ -25,6 +25,7 @@ _DEFAULT_LIMIT: Final = 10
 _NAME: Final = re.compile(r"(\w+)(?:\[(\w*)\])?", re.ASCII)
 _PAGING: Final = frozenset({"limit", "expand", *CURSORS})
 _MANY: Final = frozenset({"expand", "types"})
+_TIMES: Final = frozenset({"arrival_date", "created"})
 _BOUNDS: Final = MappingProxyType(
     {
         "": operator.eq,
@@ -49,11 +50,11 @@ class Asked:
 
 @dataclass(slots=True)
 class _Read:
-    """A query by the form of its names: `name`, `name[]` or `name[0]`, and `created[word]`."""
+    """A query by the form of its names: `name`, `name[]` or `name[0]`, and `created` or `created[word]`."""
 
     single: dict[str, str] = field(default_factory=dict)
     many: dict[str, list[str]] = field(default_factory=dict)
-    created: dict[str, str] = field(default_factory=dict)
+    times: dict[tuple[str, str], str] = field(default_factory=dict)
 
 
 def asked_of_list(query: Iterable[tuple[str, str]], resource: Resource) -> Asked:
@@ -68,7 +69,7 @@ def asked_of_list(query: Iterable[tuple[str, str]], resource: Resource) -> Asked
         ending_before=read.single.get("ending_before"),
         expand=tuple(read.many.get("expand", ())),
         conditions=(
-            *(_created(word, bound) for word, bound in read.created.items()),
+            *(_time(name, word, bound) for (name, word), bound in read.times.items()),
             *(_condition(resource, name, read.single[name]) for name in filters),
             *(_types(types) for types in [read.many.get("types")] if types is not None),
         ),
@@ -85,11 +86,11 @@ def _read(query: Iterable[tuple[str, str]], known: frozenset[str]) -> _Read:
     for name, value in query:
         shape = _NAME.fullmatch(name)
         base, key = shape.groups() if shape else ("", None)
-        if base == "created" and base in known and (key or "") in _BOUNDS:
-            read.created[key or ""] = value
+        if base in _TIMES and base in known and (key or "") in _BOUNDS:
+            read.times[base, key or ""] = value
         elif base in _MANY and base in known and key is not None and (not key or key.isdigit()):
             read.many.setdefault(base, []).append(value)
-        elif base in known - _MANY - {"created"} and key is None:
+        elif base in known - _MANY - _TIMES and key is None:
             read.single[base] = value
         else:
             raise Refusal(
@@ -122,10 +123,10 @@ def _limit(given: str | None) -> int:
     return limit
 
 
-def _created(word: str, given: str) -> Condition:
+def _time(name: str, word: str, given: str) -> Condition:
     compare = _BOUNDS[word]
-    bound = _integer(f"created[{word}]" if word else "created", given)
-    return lambda obj: bool(compare(obj["created"], bound))
+    bound = _integer(f"{name}[{word}]" if word else name, given)
+    return lambda obj: bool(compare(obj[name], bound))
 
 
 def _condition(resource: Resource, name: str, wanted: str) -> Condition:

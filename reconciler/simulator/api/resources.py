@@ -13,7 +13,8 @@ class Resource:
     """A kind of object: Stripe's word for it, its path below /v1, and the fields that a list can be narrowed by.
 
     `unserved` fields stand in the world and are never shown: Stripe tells the secret of an endpoint only when it is made,
-    and the payout of a balance transaction not at all, although a list can be narrowed by it.
+    and the payout of a balance transaction not at all, although a list can be narrowed by it once the payout's
+    composition is known; before that, `paid_in` keeps it to ourselves.
     """
 
     kind: str
@@ -74,12 +75,12 @@ _ALL: Final = (
         path="balance_transactions",
         filters=_words("created currency payout source type"),
         expandable=_words("source"),
-        unserved=_words("payout"),
+        unserved=_words("paid_in payout"),
     ),
     Resource(
         kind="payout",
         path="payouts",
-        filters=_words("created status"),
+        filters=_words("arrival_date created destination status"),
         expandable=_words("balance_transaction failure_balance_transaction"),
     ),
     Resource(kind="webhook_endpoint", path="webhook_endpoints", unserved=_words("secret")),
