@@ -48,11 +48,11 @@ class Watch:
 
     def run(self) -> None:
         """Do the job once, unless another daemon leads; never raises."""
-        structlog.contextvars.bind_contextvars(job=self._job.name)
         self._runs = True
         self._note()
         try:
-            with heard_by(self._note), self._reign() as leads:
+            named = structlog.contextvars.bound_contextvars(job=self._job.name)
+            with named, heard_by(self._note), self._reign() as leads:
                 if leads:
                     self._attempt()
         finally:

@@ -44,7 +44,7 @@ def test_it_takes_everything_with_it(
 
     send(demo.process.pid, number)
 
-    assert demo.process.wait(timeout=20) == code
+    assert demo.process.wait(timeout=20) == code, demo.log.read_text()
     wait_until(lambda: not any(is_running(each) for each in started), demo)
     assert [each.name for each in tmp_path.iterdir()] == ["demo.log"]
     assert "Traceback" not in demo.log.read_text()

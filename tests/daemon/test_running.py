@@ -1,5 +1,6 @@
 """Does the daemon go on whatever its jobs do, stand by while another leads, and end as it is told?"""
 
+import logging
 import os
 import signal
 import threading
@@ -19,11 +20,12 @@ AWAY = StripeProblem(ProblemKind.UNAVAILABLE, "/v1/events: Stripe gives no answe
 
 @pytest.fixture
 def signals_restored() -> Iterator[None]:
-    """Undo what the daemon does to signals, which outlives it only inside a test."""
+    """Undo what the daemon does to signals and to a logger, which outlives it only inside a test."""
     kept = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
     yield
     for each, handler in kept.items():
         signal.signal(each, handler)
+    logging.getLogger("apscheduler").setLevel(logging.NOTSET)
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])

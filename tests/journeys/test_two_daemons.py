@@ -93,7 +93,7 @@ def test_it_moves_no_cursor_once_it_was_paused(
     """A leader that was paused in the middle of a list finds another one leading: it is not let through to the cursor."""
     for _ in range(120):
         till.make_intent(stripe.world, amount=100, currency="eur")
-    stripe.api.stall_s = 2.0
+    stripe.api.stall_s = 7.0
     stripe.api.is_stalling = True
     stripe.catch_up()
     set_out(database)

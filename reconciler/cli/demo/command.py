@@ -56,8 +56,8 @@ def demo(
             is_equal = _perform(console, house, _programme(house, payments, seed))
             for line in verdict.what_next(house.folder if keep else None):
                 console.print(line)
-    except Refused:
-        # Ctrl-C ends the reconciler too, and Python drops an interrupt that strikes while it frees an object.
+    except Exception:
+        # Ctrl-C ends the reconciler too, and an interrupt can be lost where an object is freed or a transaction undone.
         for number in asked:
             _obey(number)
         raise
