@@ -14,7 +14,10 @@ from tests.journeys.programs import Running, is_running, start, wait_until
 def demo(tmp_path: Path) -> Iterator[Running]:
     """Give a demo that plays already, started by somebody whose variables name a database of their own."""
     foreign = f"sqlite:///{tmp_path}/mine.db"
+    # A shell lets what it runs in the background ignore Ctrl-C, and that would be inherited.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     program = start(tmp_path, "demo", "--payments", "3", TMPDIR=str(tmp_path), DATABASE_URL=foreign)
+    signal.signal(signal.SIGINT, before)
     try:
         wait_until(lambda: "Payments are made" in program.log.read_text(), program)
         yield program
