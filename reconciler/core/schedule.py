@@ -25,7 +25,7 @@ def next_check_ms(*, created_ms: int, now_ms: int, in_flight: bool) -> int:
     age_ms = max(0, now_ms - created_ms)
     if age_ms < _FIRST_HOUR_MS[-1]:
         return created_ms + _FIRST_HOUR_MS[bisect_right(_FIRST_HOUR_MS, age_ms)]
-    interval_ms = next((every for until, every in _LATER if age_ms < until), 30 * DAY_MS)
+    interval_ms = _interval_ms(age_ms)
     return now_ms + (min(interval_ms, DAY_MS) if in_flight else interval_ms)
 
 
@@ -36,9 +36,14 @@ def falls_due(created_ms: int, span: "Window") -> bool:
         passed = _FIRST_HOUR_MS[: bisect_right(_FIRST_HOUR_MS, age_ms)]
         last_ms = passed[-1] if passed else 0
     else:
-        every_ms = next((every for until, every in _LATER if age_ms < until), 30 * DAY_MS)
+        every_ms = _interval_ms(age_ms)
         last_ms = age_ms // every_ms * every_ms
     return created_ms + last_ms >= span.since_ms
+
+
+def _interval_ms(age_ms: int) -> int:
+    """How often something is looked at that is older than an hour."""
+    return next((every for until, every in _LATER if age_ms < until), 30 * DAY_MS)
 
 
 def retry_after_ms(attempts: int) -> int | None:

@@ -98,16 +98,9 @@ def _row(change: PaymentChange, source: Source, now: datetime) -> Row:
 def _next_check(book: Book, summary: Summary, now: datetime) -> datetime | None:
     if summary.is_final or summary.is_foreign:
         return None
-    on_its_way = summary.status in _ON_ITS_WAY
     in_flight = any(refund_word(each) in REFUND_IN_FLIGHT for each in book.refunds.values())
-    created_ms = summary.created_ms if summary.created_ms is not None else ms(now)
-    return moment(
-        next_check_ms(
-            created_ms=created_ms,
-            now_ms=ms(now),
-            in_flight=on_its_way or in_flight or bool(book.disputes),
-        )
-    )
+    created_at = moment(summary.created_ms) if summary.created_ms is not None else now
+    return _next_look(created_at, summary.status, in_flight or bool(book.disputes), now)
 
 
 class Check(NamedTuple):

@@ -17,9 +17,13 @@ from reconciler.db.tables import sightings
 _DIGEST_BYTES = 16
 
 
-def digest_of(body: bytes, *, read_as: str) -> str:
+def key_of(read_as: str) -> bytes:
+    """What tells digests apart that were made of the same bytes, read in another way."""
+    return blake2b(read_as.encode(), digest_size=_DIGEST_BYTES).digest()
+
+
+def digest_of(body: bytes, key: bytes) -> str:
     """A digest of an object as it came, and of the way in which it is read."""
-    key = blake2b(read_as.encode(), digest_size=_DIGEST_BYTES).digest()
     return blake2b(body, digest_size=_DIGEST_BYTES, key=key).hexdigest()
 
 

@@ -55,34 +55,32 @@ def take_page(
     poller: Poller, page: Page, tally: Tally, *, besides: Callable[[Tx], None] | None = None
 ) -> None:
     """Apply a page; `besides` is done in the transaction of its last objects, or in one of its own."""
-    items = [_item(poller, page, body) for body in _fresh(poller, page)]
+    # Other settings read other names in the same bytes.
+    key = sightings.key_of(repr(poller.inbox.vocabulary))
+    items = [_item(poller, page, body, key) for body in _fresh(poller, page, key)]
     batches = _batches([each for each in items if each.says_something])
-    for batch in batches or ([[]] if besides else []):
+    if besides is not None and not batches:
+        batches = [[]]
+    for batch in batches:
         with poller.db.writing() as tx:
             tally.found += _apply(poller, tx, batch)
-            if besides is not None and batch is (batches or [batch])[-1]:
+            if besides is not None and batch is batches[-1]:
                 besides(tx)
     tally.objects += len(page.objects)
 
 
-def _fresh(poller: Poller, page: Page) -> list[bytes]:
+def _fresh(poller: Poller, page: Page, key: bytes) -> list[bytes]:
     """The objects of a page that were not listed with the same bytes before."""
     with poller.db.reading() as tx:
         before = sightings.known(tx, sorted(id_ for id_ in page.ids if id_))
     return [
         body
         for id_, body in zip(page.ids, page.objects, strict=True)
-        if id_ not in before or before[id_] != _digest(poller, body)
+        if id_ not in before or before[id_] != sightings.digest_of(body, key)
     ]
 
 
-def _digest(poller: Poller, body: bytes) -> str:
-    # Other settings read other names in the same bytes.
-    return sightings.digest_of(body, read_as=repr(poller.inbox.vocabulary))
-
-
-def _item(poller: Poller, page: Page, body: bytes) -> _Item:
-    subject = f"listed object {sha256(body).hexdigest()[:16]}"
+def _item(poller: Poller, page: Page, body: bytes, key: bytes) -> _Item:
     try:
         found = msgspec.json.decode(body)
         observations, wanted = observe_object(
@@ -94,13 +92,13 @@ def _item(poller: Poller, page: Page, body: bytes) -> _Item:
         )
     except Exception as error:  # noqa: BLE001 - whatever one object is, the others must not wait for it
         words = str(error) if isinstance(error, UnreadableObject) else type(error).__name__
-        return _Item(subject=subject, error=words)
+        return _Item(subject=f"listed object {sha256(body).hexdigest()[:16]}", error=words)
     final = any(each.projection.id == found["id"] and _is_final(each) for each in observations)
     return _Item(
         subject=f"{found['object']} {found['id']}",
         observations=observations,
         wanted=tuple((each.kind, each.object_id) for each in wanted),
-        sighting=(found["id"], _digest(poller, body)) if final and not wanted else None,
+        sighting=(found["id"], sightings.digest_of(body, key)) if final and not wanted else None,
     )
 
 

@@ -6,7 +6,6 @@ invoice must be as the simulator knows it to be, and `verify --rebuild` must fin
 """
 
 import random
-import threading
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
@@ -34,7 +33,7 @@ from reconciler.stripe_api.gateway import Access, Gateway
 from reconciler.stripe_api.problems import StripeProblem
 from reconciler.stripe_api.signature import verify as verify_signature
 from tests import truth
-from tests.simulator.inprocess import InProcess
+from tests.simulator.inprocess import InProcess, Unhurried
 
 START_MS = 1_790_000_000_000
 # A day of the stories is this long, so that a sweep over weeks of them is one over hours.
@@ -46,14 +45,6 @@ MINUTE_MS = 60_000
 TICKS_MAX = 20
 DEEP = EventsSweep(name="events_deep", overlap_s=6 * 3600, lag_s=10)
 SHALLOW = EventsSweep(name="events", overlap_s=120, lag_s=10)
-
-
-class Unhurried(threading.Event):
-    """A stop that never comes, and on which nobody waits: in a history time passes by itself."""
-
-    def wait(self, timeout: float | None = None) -> bool:  # noqa: ARG002 - as Event has it
-        """Return at once."""
-        return False
 
 
 @dataclass(frozen=True, slots=True)

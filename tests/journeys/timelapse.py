@@ -10,7 +10,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from reconciler.apply import Policy
 from reconciler.core.ledger import Rules
-from reconciler.core.observation import Source, moment
+from reconciler.core.observation import moment
 from reconciler.daemon import Job, Timing, Watch, jobs_of
 from reconciler.db.session import Database
 from reconciler.inbox import Inbox
@@ -20,11 +20,9 @@ from reconciler.simulator.api import Api, Key
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.faults import Faults, Rates
 from reconciler.simulator.world import AppInvoice, World
-from reconciler.stripe_api.envelope import read_event
 from reconciler.stripe_api.gateway import Access, Gateway
 from tests import truth
 from tests.simulator.inprocess import InProcess, Unhurried
-from tests.stripe_api import shapes
 
 KEY = "rk_test_0123456789"
 VERSION = "2026-10-28.endive"
@@ -84,21 +82,13 @@ class Timelapse:
         for name, job in jobs.items():
             self._due.setdefault(name, self.now() if job.at is None else self._night(job))
             self._watches.setdefault(name, Watch(job, self.database))
-        while (name := min(self._due, key=lambda each: self._due[each])) is not None:
-            if self._due[name] > until:
-                break
+        while self._due[name := min(self._due, key=lambda each: self._due[each])] <= until:
             self.world.clock.reach(int(self._due[name].timestamp() * 1000))
             self._watches[name].run()
             job = jobs[name]
             every = timedelta(seconds=self._every_s(job))
             self._due[name] = self._night(job) if job.at else self.now() + every
         self.world.clock.reach(int(until.timestamp() * 1000))
-
-    def tell(self, *types: str) -> None:
-        """Let the webhooks of these types come, of all events so far."""
-        told = [each.event for each in self.world.happenings if each.event["type"] in types]
-        read = [read_event(shapes.body(each)) for each in told]
-        self.poller.inbox.accept(read, source=Source.WEBHOOK, now=self.now())
 
     def problems(self) -> Sequence[str]:
         """What is not as it is in truth."""
