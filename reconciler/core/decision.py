@@ -171,7 +171,9 @@ def _invoice(  # noqa: PLR0913 - one invoice with all that its settlement rests 
         covered = invoice.amount_due_minor
     if moved_away:
         covered = None
-    standing = Standing(settlement=settlement, written=remembered, covered_due_minor=covered)
+    standing = Standing(
+        settlement=settlement, written=remembered, word=write.status, covered_due_minor=covered
+    )
     differs = write != InvoiceWrite(
         invoice_id=invoice.id,
         status=invoice.status,

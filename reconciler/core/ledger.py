@@ -24,10 +24,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
-    """An invoice as we last settled it, what we wrote then, and the total at which it was first covered."""
+    """An invoice as we last settled it, what we wrote then, its word since, and the total at which it was first covered."""
 
     settlement: Settlement
     written: Written = field(default_factory=Written)
+    word: str | None = None
     covered_due_minor: int | None = None
 
 

@@ -13,11 +13,9 @@ from sqlalchemy import (
     Column,
     RowMapping,
     Table,
-    and_,
     bindparam,
     case,
     exists,
-    func,
     or_,
     select,
     update,
@@ -28,12 +26,8 @@ from reconciler.core.observation import Reference, ReferenceKind
 from reconciler.db.rows import any_of
 from reconciler.db.session import Tx
 from reconciler.db.tables import (
-    allocations,
     checkout_sessions,
-    claims,
-    payment_references,
     payments,
-    settlements,
 )
 from reconciler.db.tables import invoices as embedded
 
@@ -64,6 +58,12 @@ class InvoiceTable:
 
 EMBEDDED = InvoiceTable()
 
+STORED = (
+    "stripe_payment_intent_id",
+    "stripe_checkout_session_id",
+    "stripe_payment_link_id",
+)
+NAMING = ("id", "number", *STORED)
 _READ = (
     "id",
     "number",
@@ -74,9 +74,7 @@ _READ = (
     "paid_at",
     "user_id",
     "customer_email",
-    "stripe_payment_intent_id",
-    "stripe_checkout_session_id",
-    "stripe_payment_link_id",
+    *STORED,
 )
 
 
@@ -155,49 +153,6 @@ def naming_stripe(
         .limit(limit)
     )
     return [Naming(*row) for row in tx.execute(asked)]
-
-
-def astray(
-    tx: Tx, invoices: InvoiceTable, payable: Iterable[str], *, after: str, limit: int
-) -> list[str]:
-    """The next page, by id, of invoices that are not as they were settled, or that a payment without one names."""
-    id_, number = invoices.column("id"), invoices.column("number")
-    settled, named = settlements.c, payment_references.c
-    words = sorted(invoices.word_out(each) for each in payable)
-    differs = or_(
-        invoices.column("amount_due") != settled.amount_due,
-        invoices.column("currency") != settled.currency,
-        func.coalesce(invoices.column("payment_status"), "") != settled.payment_status,
-        and_(
-            invoices.column("status").in_(words),
-            settled.amount_due > 0,
-            settled.received >= settled.amount_due,
-        ),
-    )
-    unlike = exists().where(settled.invoice_id == id_, differs)
-    free = and_(
-        ~exists().where(allocations.c.payment_id == named.payment_id),
-        ~exists().where(claims.c.holder_id == named.payment_id),
-    )
-    is_named = or_(
-        *(
-            exists().where(named.value == column, free)
-            for column in (
-                id_,
-                number,
-                invoices.column("stripe_payment_intent_id"),
-                invoices.column("stripe_checkout_session_id"),
-                invoices.column("stripe_payment_link_id"),
-            )
-        ),
-        exists().where(
-            payments.c.id == invoices.column("stripe_payment_intent_id"),
-            ~exists().where(allocations.c.payment_id == payments.c.id),
-            ~exists().where(claims.c.holder_id == payments.c.id),
-        ),
-    )
-    asked = select(id_).where(id_ > after, or_(unlike, is_named)).order_by(id_).limit(limit)
-    return [str(each) for each in tx.scalars(asked)]
 
 
 def names_of(invoices: Iterable[Invoice]) -> frozenset[str]:

@@ -110,6 +110,7 @@ def _standing(row: Row) -> Standing:
             paid=paid,
         ),
         written=Written(prior_status=row["prior_status"], paid_at=row["written_paid_at"]),
+        word=row["status"],
         covered_due_minor=row["covered_amount_due"],
     )
 

@@ -116,6 +116,7 @@ def _store_settlements(tx: Tx, changes: Sequence[InvoiceChange], now: datetime) 
                 "payment_status": settlement.payment_status.value,
                 "paid_at": moment(settlement.paid.at_ms) if settlement.paid else None,
                 "paid_rank": settlement.paid.rank if settlement.paid else None,
+                "status": change.standing.word,
                 "prior_status": written.prior_status,
                 "written_paid_at": written.paid_at,
                 "covered_amount_due": change.standing.covered_due_minor,

@@ -76,6 +76,7 @@ settlements = Table(
     Column("payment_status", Text, nullable=False),
     Column("paid_at", UtcDateTime),
     Column("paid_rank", Integer),
+    Column("status", Text),
     Column("prior_status", Text),
     Column("written_paid_at", UtcDateTime),
     Column("covered_amount_due", BigInt),
@@ -113,6 +114,15 @@ claims = Table(
     Column("invoice_id", Text, nullable=False, index=True),
     Column("kind", Text, nullable=False),
     PrimaryKeyConstraint("holder_id", "invoice_id"),
+)
+
+# Under which names, and for what amount, the payments of an invoice were looked for last.
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("invoice_id", Text, primary_key=True),
+    Column("asked", Text, nullable=False),
+    Column("looked_at", UtcDateTime, nullable=False),
 )
 
 payments = Table(

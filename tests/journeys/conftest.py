@@ -114,16 +114,23 @@ def serve(database_url: str, schema: str, tmp_path: Path) -> Iterator[Callable[[
         server.end()
 
 
-def add_invoices(db: Database, *rows: dict[str, object]) -> None:
-    """Put invoices into the embedded table as an app would, and let them be seen."""
+def write_invoices(db: Database, *rows: dict[str, object]) -> None:
+    """Put invoices into the embedded table as an app would, which tells nobody."""
     now = datetime.now(UTC)
     defaults = {"currency": "eur", "status": "open", "created_at": now, "updated_at": now}
     names = ("number", "user_id", "stripe_payment_intent_id", "stripe_payment_link_id")
     with db.writing() as tx:
-        events.settle_setting(tx, "mode", "test")
         whole = [{**dict.fromkeys(names), **defaults, **row} for row in rows]
         tx.execute(tables.invoices.insert(), whole)
+
+
+def add_invoices(db: Database, *rows: dict[str, object]) -> None:
+    """Put invoices into the embedded table, and let them be seen."""
+    write_invoices(db, *rows)
+    with db.writing() as tx:
+        events.settle_setting(tx, "mode", "test")
         seen = [InvoiceSeen(str(row["id"])) for row in rows]
+        now = datetime.now(UTC)
         apply_payment_state(tx, seen, source=Source.MANUAL, now=now, policy=Policy())
 
 

@@ -25,6 +25,14 @@ SINCE_MS = START_MS - 20 * 60_000
 VERSION = "2026-10-28.endive"
 
 
+def poller_of(database: Database, world: World, gateway: Gateway, *, since_ms: int) -> Poller:
+    """Make a poller whose clock is Stripe's; everything counts that is not older than `since_ms`."""
+    inbox = Inbox(db=database, policy=Policy(rules=Rules(since_ms=since_ms)))
+    return Poller(
+        db=database, gateway=gateway, inbox=inbox, now=lambda: moment(world.clock.now_ms())
+    )
+
+
 @dataclass
 class Account:
     """A simulated account; our clock and Stripe's are one, and stand still until they are moved."""
@@ -39,9 +47,7 @@ class Account:
         self.client = InProcess(self.api(None))
         access = Access(api_key=KEY, api_version=VERSION, requests_per_s=1e6)
         gateway = Gateway(access, stop=self.stop, transport=self.client)
-        policy = Policy(rules=Rules(since_ms=SINCE_MS))
-        inbox = Inbox(db=self.database, policy=policy)
-        self.poller = Poller(db=self.database, gateway=gateway, inbox=inbox, now=self.now)
+        self.poller = poller_of(self.database, self.world, gateway, since_ms=SINCE_MS)
 
     def api(self, rights: frozenset[str] | None) -> Api:
         """Give the account's API to a key with these rights; None is all of them."""
@@ -49,7 +55,7 @@ class Account:
 
     def now(self) -> datetime:
         """Tell the time."""
-        return moment(self.world.clock.now_ms())
+        return self.poller.now()
 
     def wait(self, seconds: float) -> None:
         """Let time pass."""
