@@ -36,6 +36,12 @@ DISPUTE_RANK = {
     "charge_refunded": (7, DisputeClass.LOST),
     "won": (8, DisputeClass.WON),
 }
+# Of these nothing more is to be expected; what a dispute that was won withdrew may still come back.
+DISPUTE_OVER = frozenset(
+    word
+    for word, (_, means) in DISPUTE_RANK.items()
+    if means in {DisputeClass.INQUIRY_CLOSED, DisputeClass.LOST}
+)
 DISPUTE_MONEY = frozenset({"dispute", "dispute_reversal"})
 
 

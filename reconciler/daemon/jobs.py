@@ -7,10 +7,9 @@ from datetime import time, timedelta
 from typing import Final
 
 from reconciler.daemon.pulse import beat
-from reconciler.db import sweeps
+from reconciler.db import sightings, sweeps
 from reconciler.poll import (
-    EventsSweep,
-    MoneySweep,
+    Depth,
     Poller,
     RecentSweep,
     read_due,
@@ -25,7 +24,9 @@ from reconciler.poll import (
 PROMPTLY_S: Final = 5
 DAY_S: Final = 24 * 3600
 NIGHT_OVERLAP_S: Final = 26 * 3600
-RUNS_KEPT: Final = timedelta(days=35)
+# Runs, and what says nothing new: no list reaches back farther than that, unless it was not read for as long.
+KEPT: Final = timedelta(days=36)
+FORGET_AT_ONCE: Final = 5_000
 _WAIT_S: Final = 1.0
 
 
@@ -64,14 +65,31 @@ def jobs_of(poller: Poller, timing: Timing) -> list[Job]:
     ]
 
 
+def _of_events(poller: Poller, timing: Timing) -> list[Job]:
+    turn = threading.Lock()
+
+    def events(name: str, overlap_s: int) -> Callable[[], None]:
+        depth = Depth(name=name, overlap_s=overlap_s, lag_s=timing.lag_s)
+        return _in_turn(turn, lambda: sweep_events(poller, depth))
+
+    deep = events("events_deep", timing.deep_overlap_s)
+    return [
+        Job(name="events", every_s=timing.events_s, work=events("events", timing.overlap_s)),
+        Job(name="events_deep", every_s=timing.deep_s, work=deep),
+        Job(name="events_night", at=timing.night, work=events("events_night", NIGHT_OVERLAP_S)),
+    ]
+
+
 def _of_lists(poller: Poller, timing: Timing) -> list[Job]:
+    turn, other_turn = threading.Lock(), threading.Lock()
+
     def money(name: str, overlap_s: int) -> Callable[[], None]:
-        sweep = MoneySweep(name=name, overlap_s=overlap_s, lag_s=timing.lag_s)
-        return lambda: sweep_money(poller, sweep)
+        depth = Depth(name=name, overlap_s=overlap_s, lag_s=timing.lag_s)
+        return _in_turn(turn, lambda: sweep_money(poller, depth))
 
     def recent(name: str, reach_s: int) -> Callable[[], None]:
         sweep = RecentSweep(name=name, reach_s=reach_s)
-        return lambda: sweep_recent(poller, sweep)
+        return _in_turn(other_turn, lambda: sweep_recent(poller, sweep))
 
     return [
         Job(name="money", every_s=timing.money_s, work=money("money", 2 * DAY_S)),
@@ -81,39 +99,18 @@ def _of_lists(poller: Poller, timing: Timing) -> list[Job]:
     ]
 
 
-def _of_events(poller: Poller, timing: Timing) -> list[Job]:
-    turn = threading.Lock()
+def _in_turn(turn: threading.Lock, sweep: Callable[[], None]) -> Callable[[], None]:
+    """Let sweeps that move the same cursors wait for each other: after a long pause they would walk the same weeks."""
 
-    def events(name: str, overlap_s: int) -> Callable[[], None]:
-        sweep = EventsSweep(name=name, overlap_s=overlap_s, lag_s=timing.lag_s)
+    def work() -> None:
+        while not turn.acquire(timeout=_WAIT_S):
+            beat()
+        try:
+            sweep()
+        finally:
+            turn.release()
 
-        def work() -> None:
-            # All depths move one cursor: after a long pause they would walk the same weeks side by side.
-            while not turn.acquire(timeout=_WAIT_S):
-                beat()
-            try:
-                sweep_events(poller, sweep)
-            finally:
-                turn.release()
-
-        return work
-
-    by_night = events("events_night", NIGHT_OVERLAP_S)
-
-    def night() -> None:
-        by_night()
-        with poller.db.writing() as tx:
-            sweeps.forget(tx, poller.now() - RUNS_KEPT)
-
-    return [
-        Job(name="events", every_s=timing.events_s, work=events("events", timing.overlap_s)),
-        Job(
-            name="events_deep",
-            every_s=timing.deep_s,
-            work=events("events_deep", timing.deep_overlap_s),
-        ),
-        Job(name="events_night", at=timing.night, work=night),
-    ]
+    return work
 
 
 def _of_what_waits(poller: Poller, timing: Timing) -> list[Job]:
@@ -126,4 +123,16 @@ def _of_what_waits(poller: Poller, timing: Timing) -> list[Job]:
             every_s=PROMPTLY_S,
             work=lambda: poller.inbox.retry_due(now=poller.now()),
         ),
+        Job(name="forget", at=timing.night, work=lambda: _forget(poller)),
     ]
+
+
+def _forget(poller: Poller) -> None:
+    """Delete what nobody will ask for any more."""
+    before = poller.now() - KEPT
+    with poller.db.writing() as tx:
+        sweeps.forget(tx, before)
+    while True:
+        with poller.db.writing() as tx:
+            if not sightings.forget(tx, before, limit=FORGET_AT_ONCE):
+                return

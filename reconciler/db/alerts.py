@@ -6,7 +6,7 @@ An alert is an exception row that its cause opens and closes, once a (kind, subj
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 from sqlalchemy import update as update_rows
 
 from reconciler.core.exceptions import ExceptionKind
@@ -46,6 +46,13 @@ def open_alert(  # noqa: PLR0913 - one row's columns
     update = [name for name in row if name not in kept]
     upsert_by(tx, exceptions, [row], key=("kind", "subject"), update=update)
     return state != "open"
+
+
+def is_open(tx: Tx, *, kind: ExceptionKind, subject: str) -> bool:
+    """Whether an exception is open, or resolved by a person while its cause goes on."""
+    column = exceptions.c
+    mine = (column.kind == kind.value) & (column.subject == subject) & (column.state != "cleared")
+    return tx.scalar(select(exists().where(mine))) is True
 
 
 def close_alerts(tx: Tx, *, kind: ExceptionKind, subjects: Iterable[str], now: datetime) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, func, select, tuple_, update
 
 from reconciler.core.decision import Change
 from reconciler.core.doubts import CONTESTED, FetchKind, Questions, doubts
@@ -175,15 +175,21 @@ class Fetch(NamedTuple):
 
 
 def due(tx: Tx, now: datetime, *, limit: int) -> list[Fetch]:
-    """What must be read now, oldest first."""
+    """What must be read now: what something waits for before what it is only time to look at again; oldest first."""
     column = fetches.c
     rows = tx.execute(
         select(column.kind, column.object_id, column.reason, column.asked_at, column.attempts)
         .where(column.due_at <= now)
-        .order_by(column.due_at, column.kind, column.object_id)
+        .order_by(column.reason == CHECK, column.due_at, column.kind, column.object_id)
         .limit(limit)
     )
     return [Fetch(FetchKind(kind), *rest) for kind, *rest in rows]
+
+
+def waiting_checks(tx: Tx) -> int:
+    """How many objects wait to be read only because it was time to look again."""
+    found = tx.scalar(select(func.count()).select_from(fetches).where(fetches.c.reason == CHECK))
+    return found or 0
 
 
 def postpone(tx: Tx, fetch: Fetch, until: datetime, *, attempts: int) -> None:

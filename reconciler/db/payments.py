@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, case, func, select, true, update
+from sqlalchemy import bindparam, case, func, select, update
 
 from reconciler.core.audit import PaymentChange
 from reconciler.core.doubts import FetchKind
@@ -12,7 +12,7 @@ from reconciler.core.facts import PaidAt, SessionFacts
 from reconciler.core.observation import ReferenceKind, Source, moment, ms
 from reconciler.core.payment import Book, PaymentStatus, Summary
 from reconciler.core.schedule import next_check_ms
-from reconciler.core.words import REFUND_IN_FLIGHT, refund_word
+from reconciler.core.words import DISPUTE_OVER, REFUND_IN_FLIGHT, dispute_word, refund_word
 from reconciler.db.facts import encode
 from reconciler.db.rows import Row, insert_new, upsert
 from reconciler.db.session import Tx
@@ -100,7 +100,8 @@ def _next_check(book: Book, summary: Summary, now: datetime) -> datetime | None:
         return None
     in_flight = any(refund_word(each) in REFUND_IN_FLIGHT for each in book.refunds.values())
     created_at = moment(summary.created_ms) if summary.created_ms is not None else now
-    return _next_look(created_at, summary.status, in_flight or bool(book.disputes), now)
+    disputed = any(dispute_word(each) not in DISPUTE_OVER for each in book.disputes.values())
+    return _next_look(created_at, summary.status, in_flight or disputed, now)
 
 
 class Check(NamedTuple):
@@ -151,11 +152,11 @@ def _next_look(created_at: datetime, status: str, is_moving: bool, now: datetime
 
 
 def _around(tx: Tx, ids: Sequence[str]) -> dict[str, tuple[tuple[str, str], ...]]:
-    """The refunds in flight and the disputes of payments that are not final."""
+    """The refunds in flight and the disputes of payments that are not over."""
     found: dict[str, tuple[tuple[str, str], ...]] = {}
     mine = (
         (FetchKind.REFUND, refunds.c, refunds.c.status.in_(sorted(REFUND_IN_FLIGHT))),
-        (FetchKind.DISPUTE, disputes.c, true()),
+        (FetchKind.DISPUTE, disputes.c, disputes.c.status.not_in(sorted(DISPUTE_OVER))),
     )
     for start in range(0, len(ids), _AT_ONCE):
         part = ids[start : start + _AT_ONCE]

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from reconciler.db.rows import upsert
 from reconciler.db.session import Tx
@@ -32,6 +32,13 @@ def known(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
     column = sightings.c
     asked = select(column.object_id, column.digest).where(column.object_id.in_(ids))
     return {row.object_id: row.digest for row in tx.execute(asked)}
+
+
+def forget(tx: Tx, before: datetime, *, limit: int) -> int:
+    """Delete at most so many that were remembered before a moment; returns how many there were."""
+    column = sightings.c
+    old = select(column.object_id).where(column.seen_at < before).limit(limit)
+    return tx.execute(delete(sightings).where(column.object_id.in_(old))).rowcount
 
 
 def remember(tx: Tx, seen: Mapping[str, str], now: datetime) -> None:

@@ -4,17 +4,17 @@ Sweeps ask Stripe and end where the webhook ends: in `inbox.accept` and `apply_p
 it waits for an answer.
 """
 
-from reconciler.poll.events import EventsSweep, sweep_events
+from reconciler.poll.depth import Depth
+from reconciler.poll.events import sweep_events
 from reconciler.poll.fetches import read_due
 from reconciler.poll.invoices import sweep_invoices
-from reconciler.poll.money import MoneySweep, sweep_money
+from reconciler.poll.money import sweep_money
 from reconciler.poll.open import sweep_open
 from reconciler.poll.poller import Poller
 from reconciler.poll.recent import RecentSweep, sweep_recent
 
 __all__ = [
-    "EventsSweep",
-    "MoneySweep",
+    "Depth",
     "Poller",
     "RecentSweep",
     "read_due",

@@ -6,7 +6,6 @@ cursor moves to a slice's end in the transaction of the slice's last page. A cra
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from hashlib import sha256
 from typing import Final
@@ -14,10 +13,12 @@ from typing import Final
 import structlog
 
 from reconciler.core.exceptions import ExceptionKind
-from reconciler.core.observation import Source, moment, ms
-from reconciler.core.schedule import EVENTS_KEPT_MS, SECOND_MS, Window, events_window, slices
+from reconciler.core.observation import Source, moment
+from reconciler.core.schedule import EVENTS_KEPT_MS, SECOND_MS, Window, events_window
 from reconciler.db import alerts, events, sweeps
 from reconciler.db.session import Tx
+from reconciler.poll import rights
+from reconciler.poll.depth import Depth, parts, position_ms
 from reconciler.poll.poller import Poller
 from reconciler.poll.runs import Tally, recorded
 from reconciler.stripe_api.envelope import MalformedBody, StripeEvent, read_listed_event
@@ -27,6 +28,7 @@ from reconciler.stripe_api.translate import EVENT_TYPES
 log = structlog.get_logger(__name__)
 
 CURSOR: Final = "events"
+KIND: Final = "event"
 # A question may name 20 types at most, and there are more.
 TYPES_MAX: Final = 20
 _TYPES: Final = tuple(sorted(EVENT_TYPES))
@@ -35,43 +37,27 @@ TYPE_LISTS: Final = tuple(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EventsSweep:
-    """One depth of the sweep: its name in `sweep_runs`, and how far it reaches back behind the cursor."""
-
-    name: str
-    overlap_s: int
-    lag_s: int
-
-
-def sweep_events(poller: Poller, sweep: EventsSweep) -> None:
+def sweep_events(poller: Poller, depth: Depth) -> None:
     """Take in all events from behind the cursor until a moment ago. Raises StripeProblem, StorageUnavailable, Stopped."""
-    with recorded(poller, sweep.name) as tally:
-        position_ms, date_ms = _position_ms(poller), poller.gateway.date_ms()
-        _tell_what_is_gone(position_ms, date_ms, tally)
+    with recorded(poller, depth.name) as tally, rights.watched(poller, KIND):
+        position, date_ms = position_ms(poller, CURSOR), poller.gateway.date_ms()
+        _tell_what_is_gone(position, date_ms, tally)
         window = events_window(
-            position_ms=position_ms,
+            position_ms=position,
             date_ms=date_ms,
-            overlap_ms=sweep.overlap_s * SECOND_MS,
-            lag_ms=sweep.lag_s * SECOND_MS,
+            overlap_ms=depth.overlap_ms,
+            lag_ms=depth.lag_ms,
         )
-        for part in slices(window):
-            _take_slice(poller, part, tally)
+        for part in parts(window, position):
+            _take_slice(poller, part, tally, is_new=part.until_ms > position)
 
 
-def _position_ms(poller: Poller) -> int:
-    """Where the cursor stands; before the first sweep, the day from which everything counts."""
-    with poller.db.reading() as tx:
-        at = sweeps.position(tx, CURSOR)
-    return poller.inbox.policy.rules.since_ms if at is None else ms(at)
-
-
-def _tell_what_is_gone(position_ms: int, date_ms: int, tally: Tally) -> None:
+def _tell_what_is_gone(position: int, date_ms: int, tally: Tally) -> None:
     """Say that events since the cursor are listed no more; what they told of, the lists of objects find."""
-    if position_ms >= date_ms - EVENTS_KEPT_MS:
+    if position >= date_ms - EVENTS_KEPT_MS:
         return
     gone = (
-        moment(position_ms).date().isoformat(),
+        moment(position).date().isoformat(),
         moment(date_ms - EVENTS_KEPT_MS).date().isoformat(),
     )
     tally.note = (
@@ -80,11 +66,11 @@ def _tell_what_is_gone(position_ms: int, date_ms: int, tally: Tally) -> None:
     log.warning("events.aged_out", since=gone[0], until=gone[1])
 
 
-def _take_slice(poller: Poller, part: Window, tally: Tally) -> None:
+def _take_slice(poller: Poller, part: Window, tally: Tally, *, is_new: bool) -> None:
     created = {"gte": part.since_ms // SECOND_MS, "lt": part.until_ms // SECOND_MS}
     for types in TYPE_LISTS:
         for page in pages(poller.gateway, "/v1/events", {"created": created, "types": list(types)}):
-            is_end = page.is_last and types is TYPE_LISTS[-1]
+            is_end = is_new and page.is_last and types is TYPE_LISTS[-1]
             _take_page(poller, page, tally, part if is_end else None)
     tally.covered(part)
 

@@ -17,6 +17,7 @@ from reconciler.db import alerts, events, evidence
 from reconciler.db.events import EventState, Mark
 from reconciler.db.evidence import Fetch
 from reconciler.db.session import StorageUnavailable, Tx
+from reconciler.poll import rights
 from reconciler.poll.poller import Poller
 from reconciler.poll.runs import line_of
 from reconciler.stripe_api.problems import ProblemKind, Stopped, StripeProblem
@@ -95,8 +96,7 @@ def _settle(
     events.mark(tx, [Mark(id=id_, state=EventState.APPLIED, attempts=n) for id_, n in told])
     if len(told) < len(waiting):
         evidence.ask(tx, [(fetch.kind.value, fetch.object_id)], "event", now)
-    subjects = [fetch.kind.value, _subject(fetch)]
-    alerts.close_alerts(tx, kind=ExceptionKind.READ_FORBIDDEN, subjects=subjects, now=now)
+    rights.there(tx, [fetch.kind.value, _subject(fetch)], now)
 
 
 def _put_off(poller: Poller, fetch: Fetch, problem: Exception) -> None:
@@ -114,9 +114,8 @@ def _put_off(poller: Poller, fetch: Fetch, problem: Exception) -> None:
         # The same answer again is proof enough, and is had soon; no answer is waited for ever more patiently.
         wait = WAIT_MIN if is_answer else min(WAIT_MAX, max(WAIT_MIN, age))
         evidence.postpone(tx, fetch, now + wait, attempts=fetch.attempts + is_answer)
-        if kind is ProblemKind.FORBIDDEN:
-            # One right is missing for all objects of a kind: one row says so.
-            _alert(tx, ExceptionKind.READ_FORBIDDEN, fetch.kind.value, words, now)
+        if isinstance(problem, StripeProblem) and kind is ProblemKind.FORBIDDEN:
+            rights.missing(tx, fetch.kind.value, problem, now)
 
 
 def _is_hopeless(kind: ProblemKind, attempts: int, age: timedelta) -> bool:

@@ -4,7 +4,7 @@ Every object goes through the same door as a read of it by id. What was listed b
 says nothing new and is left out before it is even decoded. One object that can't be read or applied disturbs no other one.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Final
@@ -16,14 +16,17 @@ from reconciler.apply import apply_payment_state
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.facts import TERMINAL
 from reconciler.core.observation import (
+    DisputeSeen,
     IntentSeen,
     Observation,
     SessionSeen,
     Source,
     TransactionSeen,
 )
+from reconciler.core.words import DISPUTE_OVER
 from reconciler.db import alerts, evidence, sightings
 from reconciler.db.session import StorageUnavailable, Tx, savepoint
+from reconciler.poll import rights
 from reconciler.poll.poller import Poller
 from reconciler.poll.runs import Tally, line_of
 from reconciler.stripe_api.pager import Page
@@ -93,7 +96,8 @@ def _item(poller: Poller, page: Page, body: bytes, key: bytes) -> _Item:
     except Exception as error:  # noqa: BLE001 - whatever one object is, the others must not wait for it
         words = str(error) if isinstance(error, UnreadableObject) else type(error).__name__
         return _Item(subject=f"listed object {sha256(body).hexdigest()[:16]}", error=words)
-    final = any(each.projection.id == found["id"] and _is_final(each) for each in observations)
+    own = [each for each in observations if each.projection.id == found["id"]]
+    final = any(_is_final(each, found) for each in own)
     return _Item(
         subject=f"{found['object']} {found['id']}",
         observations=observations,
@@ -102,13 +106,15 @@ def _item(poller: Poller, page: Page, body: bytes, key: bytes) -> _Item:
     )
 
 
-def _is_final(seen: Observation) -> bool:
+def _is_final(seen: Observation, listed: Mapping[str, object]) -> bool:
     """Whether an object with the same bytes can have nothing to add, ever."""
     match seen.projection:
         case IntentSeen(status=status):
             return status in TERMINAL
         case SessionSeen(payment_status=status):
-            return status != "unpaid"
+            return status != "unpaid" or listed.get("status") == "expired"
+        case DisputeSeen(status=status):
+            return status in DISPUTE_OVER
         case TransactionSeen():
             return True
     return False
@@ -155,6 +161,7 @@ def _apply_together(poller: Poller, tx: Tx, items: Sequence[_Item]) -> int:
         changed = len(decision.payments)
     evidence.ask(tx, [each for item in items for each in item.wanted], "read", now)
     sightings.remember(tx, dict(each.sighting for each in items if each.sighting), now)
+    rights.there(tx, [each.subject for each in items], now)
     return changed
 
 

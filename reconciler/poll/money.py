@@ -5,54 +5,41 @@ never changes (https://docs.stripe.com/api/balance_transactions/list). It brings
 moved something, whether or not an event was ever made for it, and with it fee, net and settlement currency.
 """
 
-from dataclasses import dataclass
 from typing import Final
 
-from reconciler.core.observation import moment, ms
-from reconciler.core.schedule import DAY_MS, SECOND_MS, Window, slices, window
+from reconciler.core.observation import moment
+from reconciler.core.schedule import DAY_MS, SECOND_MS, Window, window
 from reconciler.db import sweeps
 from reconciler.db.session import Tx
+from reconciler.poll import rights
+from reconciler.poll.depth import Depth, parts, position_ms
 from reconciler.poll.lists import take_page
 from reconciler.poll.poller import Poller
 from reconciler.poll.runs import Tally, recorded
 from reconciler.stripe_api.pager import pages
 
 CURSOR: Final = "money"
+KIND: Final = "balance_transaction"
 PATH: Final = "/v1/balance_transactions"
 FIRST_REACH_MS: Final = 35 * DAY_MS
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoneySweep:
-    """One depth of the sweep: its name in `sweep_runs`, and how far it reaches back behind the cursor."""
-
-    name: str
-    overlap_s: int
-    lag_s: int
-
-
-def sweep_money(poller: Poller, sweep: MoneySweep) -> None:
+def sweep_money(poller: Poller, depth: Depth) -> None:
     """Take in all that moved from behind the cursor until a moment ago. Raises StripeProblem, StorageUnavailable, Stopped."""
-    with recorded(poller, sweep.name) as tally:
+    with recorded(poller, depth.name) as tally, rights.watched(poller, KIND):
         date_ms = poller.gateway.date_ms()
+        position = position_ms(poller, CURSOR, otherwise_ms=date_ms - FIRST_REACH_MS)
         wanted = window(
-            position_ms=_position_ms(poller, date_ms),
+            position_ms=position,
             date_ms=date_ms,
-            overlap_ms=sweep.overlap_s * SECOND_MS,
-            lag_ms=sweep.lag_s * SECOND_MS,
+            overlap_ms=depth.overlap_ms,
+            lag_ms=depth.lag_ms,
         )
-        for part in slices(wanted):
-            _take_slice(poller, part, tally)
+        for part in parts(wanted, position):
+            _take_slice(poller, part, tally, is_new=part.until_ms > position)
 
 
-def _position_ms(poller: Poller, date_ms: int) -> int:
-    """Where the cursor stands; before the first sweep, the day from which everything counts, if one was given."""
-    with poller.db.reading() as tx:
-        at = sweeps.position(tx, CURSOR)
-    return ms(at) if at else poller.inbox.policy.rules.since_ms or date_ms - FIRST_REACH_MS
-
-
-def _take_slice(poller: Poller, part: Window, tally: Tally) -> None:
+def _take_slice(poller: Poller, part: Window, tally: Tally, *, is_new: bool) -> None:
     def complete(tx: Tx) -> None:
         poller.fence(tx)
         sweeps.move(tx, CURSOR, moment(part.until_ms), poller.now())
@@ -60,5 +47,5 @@ def _take_slice(poller: Poller, part: Window, tally: Tally) -> None:
     created = {"gte": part.since_ms // SECOND_MS, "lt": part.until_ms // SECOND_MS}
     asked = {"created": created, "expand": ["data.source"]}
     for page in pages(poller.gateway, PATH, asked):
-        take_page(poller, page, tally, besides=complete if page.is_last else None)
+        take_page(poller, page, tally, besides=complete if is_new and page.is_last else None)
     tally.covered(part)

@@ -8,25 +8,21 @@ is young and ever more rarely, but for ever; so are its refunds in flight and it
 from datetime import timedelta
 from typing import Final
 
-import structlog
-
-from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.observation import ms
 from reconciler.core.schedule import Window, falls_due
-from reconciler.db import alerts, evidence, payments, sweeps
+from reconciler.db import evidence, payments, sweeps
 from reconciler.db import invoices as invoice_rows
 from reconciler.db.invoices import Naming
+from reconciler.poll import rights
 from reconciler.poll.lists import take_page
 from reconciler.poll.poller import Poller
-from reconciler.poll.runs import Tally, line_of, recorded
+from reconciler.poll.runs import Tally, recorded
 from reconciler.stripe_api.pager import pages
 from reconciler.stripe_api.problems import ProblemKind, StripeProblem
 
-log = structlog.get_logger(__name__)
-
 NAME: Final = "open"
 SESSIONS: Final = "/v1/checkout/sessions"
-# In one tick, oldest first. The rest waits for the next.
+# Asked for and not read yet, oldest first. The rest waits for the next tick.
 CHECKS_MAX: Final = 500
 BATCH: Final = 100
 # A link that is shared by more Sessions than that in so many days is read by the other lists.
@@ -40,32 +36,39 @@ def sweep_open(poller: Poller) -> None:
         now = poller.now()
         with poller.db.reading() as tx:
             before = sweeps.covered_until(tx, NAME)
+            room = CHECKS_MAX - evidence.waiting_checks(tx)
         since = before or now - LINK_REACH
-        _ask_for_payments(poller, tally)
         span = Window(ms(since), ms(now))
-        links, is_all = _ask_for_invoices(poller, span, tally)
+        room -= _ask_for_payments(poller, room, tally)
+        links, is_all = _ask_for_invoices(poller, span, room, tally)
         for link in links:
             _list_sessions(poller, link, tally)
         if is_all:
             tally.covered(span)
 
 
-def _ask_for_payments(poller: Poller, tally: Tally) -> None:
-    for _ in range(0, CHECKS_MAX, BATCH):
+def _ask_for_payments(poller: Poller, room: int, tally: Tally) -> int:
+    """Ask for what is due, as far as there is room; returns for how many payments."""
+    asked = 0
+    while asked < room:
         now = poller.now()
         with poller.db.reading() as tx:
-            due = payments.due_checks(tx, now, limit=BATCH)
+            due = payments.due_checks(tx, now, limit=min(BATCH, room - asked))
         if not due:
-            return
+            break
         with poller.db.writing() as tx:
             # The next look is set before the first one is had: whatever it shows, it is not due again at once.
             payments.checked(tx, due, now)
             wanted = [each for check in due for each in check.objects]
             evidence.ask(tx, wanted, evidence.CHECK, now)
-        tally.objects += len(due)
+        asked += len(due)
+    tally.objects += asked
+    return asked
 
 
-def _ask_for_invoices(poller: Poller, span: Window, tally: Tally) -> tuple[list[str], bool]:
+def _ask_for_invoices(
+    poller: Poller, span: Window, room: int, tally: Tally
+) -> tuple[list[str], bool]:
     """Ask for what open invoices name and nobody has seen.
 
     Returns the Payment Links whose Sessions must be listed, and whether that was all: what has been read by the next tick
@@ -74,7 +77,7 @@ def _ask_for_invoices(poller: Poller, span: Window, tally: Tally) -> tuple[list[
     links: dict[str, None] = {}
     table, payable = poller.inbox.policy.invoices, poller.inbox.policy.rules.payable
     after, asked = "", 0
-    while asked < CHECKS_MAX:
+    while asked < room:
         with poller.db.reading() as tx:
             found = invoice_rows.naming_stripe(tx, table, payable, after=after, limit=BATCH)
         due = [each for each in found if falls_due(ms(each.created_at), span)]
@@ -106,12 +109,5 @@ def _list_sessions(poller: Poller, link_id: str, tally: Tally) -> None:
     except StripeProblem as problem:
         if problem.kind is ProblemKind.UNAVAILABLE:
             raise
-        _call_a_person(poller, link_id, problem)
-
-
-def _call_a_person(poller: Poller, link_id: str, problem: StripeProblem) -> None:
-    kind, subject, now = ExceptionKind.READ_FORBIDDEN, f"payment_link {link_id}", poller.now()
-    with poller.db.writing() as tx:
-        cause = problem.kind.value
-        if alerts.open_alert(tx, kind=kind, subject=subject, fingerprint=cause, now=now):
-            log.error("link.not_listed", subject=subject, problem=line_of(problem))
+        with poller.db.writing() as tx:
+            rights.missing(tx, f"payment_link {link_id}", problem, poller.now())

@@ -15,19 +15,16 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
 
-import structlog
-
-from reconciler.core.exceptions import ExceptionKind
+from reconciler.core.doubts import FetchKind
 from reconciler.core.observation import moment, ms
 from reconciler.core.schedule import SECOND_MS, Window, slices
-from reconciler.db import alerts, sweeps
+from reconciler.db import sweeps
+from reconciler.poll import rights
 from reconciler.poll.lists import take_page
 from reconciler.poll.poller import Poller
-from reconciler.poll.runs import Tally, line_of, recorded
+from reconciler.poll.runs import Tally, recorded
 from reconciler.stripe_api.pager import pages
 from reconciler.stripe_api.problems import ProblemKind, StripeProblem
-
-log = structlog.get_logger(__name__)
 
 # Each list has a cursor: one that the key may not read must not make the others look back ever farther.
 LISTS: Final = MappingProxyType(
@@ -35,6 +32,13 @@ LISTS: Final = MappingProxyType(
         "/v1/payment_intents": "recent_payment_intents",
         "/v1/checkout/sessions": "recent_sessions",
         "/v1/disputes": "recent_disputes",
+    }
+)
+_KINDS: Final = MappingProxyType(
+    {
+        "/v1/payment_intents": FetchKind.PAYMENT_INTENT,
+        "/v1/checkout/sessions": FetchKind.CHECKOUT_SESSION,
+        "/v1/disputes": FetchKind.DISPUTE,
     }
 )
 SLICES: Final = 16
@@ -150,14 +154,12 @@ def _walk(poller: Poller, path: str, part: Window, walk: _Pass) -> None:
 
 def _conclude(poller: Poller, walk: _Pass, until_ms: int) -> None:
     """Move the cursors of the lists that were read to their end, and call a person about the others."""
-    kind, now = ExceptionKind.READ_FORBIDDEN, poller.now()
+    now = poller.now()
     allowed = [path for path in LISTS if path not in walk.forbidden]
     with poller.db.writing() as tx:
         poller.fence(tx)
         for path in allowed:
             sweeps.move(tx, LISTS[path], moment(until_ms), now)
-        alerts.close_alerts(tx, kind=kind, subjects=allowed, now=now)
+        rights.there(tx, [_KINDS[path].value for path in allowed], now)
         for path, problem in sorted(walk.forbidden.items()):
-            cause = problem.kind.value
-            if alerts.open_alert(tx, kind=kind, subject=path, fingerprint=cause, now=now):
-                log.error("list.forbidden", path=path, problem=line_of(problem))
+            rights.missing(tx, _KINDS[path].value, problem, now)

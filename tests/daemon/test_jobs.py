@@ -3,13 +3,17 @@
 import threading
 from datetime import timedelta
 
+import pytest
 from sqlalchemy import select
 
 from reconciler.daemon import Timing, jobs_of
-from reconciler.db import sweeps, tables
+from reconciler.daemon.jobs import FORGET_AT_ONCE
+from reconciler.db import sightings, sweeps, tables
 from reconciler.db.session import Database
 from reconciler.simulator.api import Request
-from tests.poll.account import Account
+from tests.poll.account import START_MS, Account
+
+DAY_S = 86_400
 
 
 def test_it_reaches_back_as_far_as_each_sweep_is_told(database: Database) -> None:
@@ -17,13 +21,13 @@ def test_it_reaches_back_as_far_as_each_sweep_is_told(database: Database) -> Non
     account = Account(database)
     start = account.now()
     with database.writing() as tx:
-        sweeps.begin(tx, "events", start - timedelta(days=35, seconds=1))
-        sweeps.begin(tx, "events", start - timedelta(days=34))
+        sweeps.begin(tx, "events", start - timedelta(days=36, seconds=1))
+        sweeps.begin(tx, "events", start - timedelta(days=35))
         sweeps.move(tx, "events", start, start)
     account.wait(100)
     jobs = {job.name: job for job in jobs_of(account.poller, Timing())}
 
-    for name in ("events", "events_deep", "events_night"):
+    for name in ("forget", "events", "events_deep", "events_night"):
         jobs[name].work()
 
     column = tables.sweep_runs.c
@@ -49,17 +53,34 @@ def test_it_reaches_back_as_far_as_each_sweep_is_told(database: Database) -> Non
         "invoices": 60,
         "fetches": 5,
         "retries": 5,
+        "forget": None,
     }
     assert {jobs[f"{name}_night"].at for name in ("events", "money", "recent")} == {Timing().night}
 
 
-def test_it_walks_a_stretch_of_events_once(database: Database) -> None:
-    """A deeper sweep that comes due while another moves their cursor waits for it, and looks only behind the cursor."""
-    account = Account(database)
+@pytest.mark.parametrize(
+    ("name", "deeper", "cursors", "stretches"),
+    [
+        ("events", "events_deep", ["events"], (5 * 3600 + 120, 3600 + 10)),
+        ("money", "money_night", ["money"], (5 * 3600 + 2 * DAY_S, 8 * DAY_S + 10)),
+        (
+            "recent",
+            "recent_night",
+            ["recent_payment_intents", "recent_sessions", "recent_disputes"],
+            (2 * DAY_S + 10, 35 * DAY_S + 10),
+        ),
+    ],
+)
+def test_it_walks_a_stretch_once(
+    database: Database, name: str, deeper: str, cursors: list[str], stretches: tuple[int, int]
+) -> None:
+    """A deeper sweep that comes due while another moves their cursor waits for it, and looks from where that one came to."""
+    account = Account(database, since_ms=START_MS - 400 * DAY_S * 1000)
     with database.writing() as tx:
-        sweeps.move(tx, "events", account.ago(5 * 3600), account.now())
+        for cursor in cursors:
+            sweeps.move(tx, cursor, account.ago(5 * 3600), account.now())
     jobs = {job.name: job for job in jobs_of(account.poller, Timing())}
-    other = threading.Thread(target=jobs["events_deep"].work)
+    other = threading.Thread(target=jobs[deeper].work)
     waited = []
 
     def strike(_: Request) -> None:
@@ -69,17 +90,32 @@ def test_it_walks_a_stretch_of_events_once(database: Database) -> None:
         waited.append(other.is_alive())
 
     account.client.meanwhile = strike
-    jobs["events"].work()
+    jobs[name].work()
     other.join(30)
 
     column = tables.sweep_runs.c
     with database.reading() as tx:
-        stretches = tx.execute(select(column.sweep, column.covered_from).order_by(column.id)).all()
+        found = tx.execute(select(column.sweep, column.covered_from).order_by(column.id)).all()
     assert waited == [True]
-    assert [tuple(each) for each in stretches] == [
-        ("events", account.ago(5 * 3600 + 120)),
-        ("events_deep", account.ago(3600 + 10)),
+    assert [tuple(each) for each in found] == [
+        (name, account.ago(stretches[0])),
+        (deeper, account.ago(stretches[1])),
     ]
+
+
+def test_it_forgets_what_no_list_shows_any_more(database: Database) -> None:
+    """The night forgets what was remembered of objects five weeks ago, however many they are, and nothing younger."""
+    account = Account(database)
+    old, young = account.ago(36 * DAY_S + 1), account.ago(35 * DAY_S)
+    with database.writing() as tx:
+        sightings.remember(tx, {f"pi_{n}": "d" for n in range(FORGET_AT_ONCE + 1)}, old)
+        sightings.remember(tx, {"pi_young": "d"}, young)
+    jobs = {job.name: job for job in jobs_of(account.poller, Timing())}
+
+    jobs["forget"].work()
+
+    with database.reading() as tx:
+        assert list(tx.scalars(select(tables.sightings.c.object_id))) == ["pi_young"]
 
 
 def test_it_looks_after_what_waits(database: Database) -> None:

@@ -20,7 +20,7 @@ from reconciler.db.digest import digest
 from reconciler.db.session import Database
 from reconciler.inbox import Inbox
 from reconciler.invoice_import import store
-from reconciler.poll import EventsSweep, Poller, read_due, sweep_events
+from reconciler.poll import Depth, Poller, read_due, sweep_events
 from reconciler.simulator.api import Api, Key
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.delivery import Deliveries
@@ -43,8 +43,8 @@ SECRET = "whsec_histories_0123456789"
 KEY = "rk_test_histories"
 MINUTE_MS = 60_000
 TICKS_MAX = 20
-DEEP = EventsSweep(name="events_deep", overlap_s=6 * 3600, lag_s=10)
-SHALLOW = EventsSweep(name="events", overlap_s=120, lag_s=10)
+DEEP = Depth(name="events_deep", overlap_s=6 * 3600, lag_s=10)
+SHALLOW = Depth(name="events", overlap_s=120, lag_s=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Weather:
 def weather_of(seed: int) -> Weather:
     """Draw what goes wrong: from nothing at all to every webhook lost."""
     chance = random.Random(f"{seed} weather")  # noqa: S311 - no secret
-    some = [chance.choice((0.0, 0.1, 0.4)) for _ in range(6)]
+    some = [chance.choice((0.0, 0.1, 0.4)) for _ in range(7)]
     return Weather(
         rates=Rates(
             lost=chance.choice((0.0, 0.1, 0.5, 1.0)),
@@ -81,6 +81,7 @@ def weather_of(seed: int) -> Weather:
             long_hidden=some[4] / 20,
             errors=some[5] / 8,
             rate_limits=some[5] / 8,
+            stale_reads=some[6],
         ),
         sweep_every_ms=chance.choice((None, 20 * MINUTE_MS, 60 * MINUTE_MS)),
         thin_rate=chance.choice((0.0, 0.0, 0.3)),
@@ -164,7 +165,7 @@ class History:
                 read_due(self.poller)
             self.inbox.retry_due(now=self.now())
 
-    def _sweep(self, sweep: EventsSweep) -> None:
+    def _sweep(self, sweep: Depth) -> None:
         """Sweep and read, as the daemon does: what Stripe did not answer is asked again at the next tick."""
         for job in (lambda: sweep_events(self.poller, sweep), lambda: read_due(self.poller)):
             for _ in range(TICKS_MAX):

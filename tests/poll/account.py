@@ -41,13 +41,14 @@ class Account:
     world: World = field(default_factory=lambda: World(seed=7, clock=Clock(START_MS)))
     faults: Faults = field(default_factory=Faults)
     stop: Unhurried = field(default_factory=Unhurried)
+    since_ms: int = SINCE_MS
 
     def __post_init__(self) -> None:
         """Open the account with a key that may read everything."""
         self.client = InProcess(self.api(None))
         access = Access(api_key=KEY, api_version=VERSION, requests_per_s=1e6)
         gateway = Gateway(access, stop=self.stop, transport=self.client)
-        self.poller = poller_of(self.database, self.world, gateway, since_ms=SINCE_MS)
+        self.poller = poller_of(self.database, self.world, gateway, since_ms=self.since_ms)
 
     def api(self, rights: frozenset[str] | None) -> Api:
         """Give the account's API to a key with these rights; None is all of them."""

@@ -11,7 +11,7 @@ from reconciler.core.observation import moment
 from reconciler.db import queries, sweeps, tables
 from reconciler.db.digest import digest
 from reconciler.db.session import Database, StorageUnavailable, open_database
-from reconciler.poll import EventsSweep, sweep_events
+from reconciler.poll import Depth, sweep_events
 from reconciler.poll.events import TYPE_LISTS, TYPES_MAX
 from reconciler.simulator import till
 from reconciler.simulator.api import Request
@@ -23,8 +23,8 @@ from tests.journeys.conftest import add_invoices
 from tests.poll.account import SINCE_MS, Account
 from tests.stripe_api import shapes
 
-SWEEP = EventsSweep(name="events", overlap_s=120, lag_s=10)
-DEEP = EventsSweep(name="events_deep", overlap_s=3600, lag_s=10)
+SWEEP = Depth(name="events", overlap_s=120, lag_s=10)
+DEEP = Depth(name="events_deep", overlap_s=3600, lag_s=10)
 
 
 @pytest.fixture
@@ -169,7 +169,9 @@ def test_it_moves_the_cursor_only_with_the_last_page(
     (first, second) = _runs(database)
     assert cut_at[0] in {100, 200}
     assert cut_at[1] is None
-    assert (first["state"], first["covered_until"], first["objects"]) == (state, None, cut_at[0])
+    # What lies behind the cursor is looked at first, and moves nothing.
+    covered = (first["state"], first["covered_until"], first["objects"])
+    assert covered == (state, moment(SINCE_MS), cut_at[0])
     assert str(first["error"] or "").startswith(line)
     assert "\n" not in str(first["error"])
     assert first["ended_at"] == account.now()
@@ -192,7 +194,7 @@ def test_it_keeps_the_slices_that_it_has_completed(account: Account, database: D
 
     account.client.meanwhile = strike
     with pytest.raises(StripeProblem):
-        sweep_events(account.poller, EventsSweep(name="events", overlap_s=0, lag_s=10))
+        sweep_events(account.poller, Depth(name="events", overlap_s=0, lag_s=10))
     at = _cursor(database)
     sweep_events(account.poller, SWEEP)
 
@@ -210,7 +212,7 @@ def test_it_keeps_the_slices_that_it_has_completed(account: Account, database: D
     ids=["by the overlap", "too late for it", "by the deep sweep"],
 )
 def test_it_looks_behind_its_cursor_for_what_appears_late(
-    account: Account, database: Database, hidden_s: int, sweep: EventsSweep, is_found: bool
+    account: Account, database: Database, hidden_s: int, sweep: Depth, is_found: bool
 ) -> None:
     """An event that enters the list behind the cursor is found as far back as the sweep reaches, and no farther."""
     account.world.hidden_for_ms = lambda _: hidden_s * 1000
@@ -220,7 +222,7 @@ def test_it_looks_behind_its_cursor_for_what_appears_late(
     before = len(_stored(database))
 
     account.wait(hidden_s)
-    sweep_events(account.poller, EventsSweep(name="events", overlap_s=0, lag_s=10))
+    sweep_events(account.poller, Depth(name="events", overlap_s=0, lag_s=10))
     passed = len(_stored(database))
     sweep_events(account.poller, sweep)
 
@@ -239,7 +241,7 @@ def test_it_leaves_the_newest_seconds_to_the_next_sweep(
     sweep_events(account.poller, SWEEP)
     young = len(_stored(database)), _cursor(database)
     account.wait(60)
-    sweep_events(account.poller, EventsSweep(name="events", overlap_s=0, lag_s=10))
+    sweep_events(account.poller, Depth(name="events", overlap_s=0, lag_s=10))
 
     assert young == (0, account.ago(60 + SWEEP.lag_s))
     assert len(_stored(database)) == 1

@@ -201,9 +201,7 @@ def test_it_says_once_a_kind_that_a_right_is_missing(account: Account, database:
     read_due(account.poller)
 
     assert without == ([("read_forbidden", "payment_intent", "open", 2)], {first, second})
-    assert [line["event"] for line in lines if line["log_level"] == "error"] == [
-        "object.unreadable"
-    ]
+    assert [line["event"] for line in lines if line["log_level"] == "error"] == ["read.forbidden"]
     assert _alerts(database) == [("read_forbidden", "payment_intent", "cleared", 2)]
     assert _waits(account) == {}
     assert _event(database) == _event(database, "evt_thin_2") == ("applied", 0)

@@ -1,7 +1,5 @@
 """Does what a list shows go through the same door as everything else, once, whatever one object of it is?"""
 
-from datetime import timedelta
-
 import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
@@ -10,24 +8,21 @@ from reconciler.db import queries, sweeps, tables
 from reconciler.db.leases import LeaseLost
 from reconciler.db.session import Database, Tx
 from reconciler.poll import (
-    MoneySweep,
+    Depth,
     Poller,
     RecentSweep,
     read_due,
     sweep_events,
     sweep_money,
-    sweep_open,
     sweep_recent,
 )
-from reconciler.poll.events import EventsSweep
-from reconciler.simulator import checkout, till
-from reconciler.simulator.api import Request
+from reconciler.simulator import checkout, returns, till
 from reconciler.simulator.faults import Fault, FaultKind
 from reconciler.stripe_api.problems import StripeProblem
 from tests.journeys.conftest import add_invoices
 from tests.poll.account import Account
 
-MONEY = MoneySweep(name="money", overlap_s=2 * 86_400, lag_s=10)
+MONEY = Depth(name="money", overlap_s=2 * 86_400, lag_s=10)
 RECENT = RecentSweep(name="recent", reach_s=2 * 86_400)
 
 
@@ -118,6 +113,36 @@ def test_it_leaves_out_what_it_saw_before(account: Account, database: Database) 
     assert {"INV-1", "INV-2"} <= names
 
 
+def test_it_remembers_what_is_over(account: Account, database: Database) -> None:
+    """A Session that expired and a dispute that was lost are remembered; those that are open are looked at again."""
+    intent = _paid(account)
+    disputes = [returns.dispute(account.world, each) for each in (intent, _paid(account))]
+    opened = {"amount": 1000, "currency": "eur"}
+    sessions = [checkout.open_session(account.world, **opened) for _ in range(2)]
+    returns.lose(account.world, disputes[0])
+    checkout.expire(account.world, sessions[0])
+    account.wait(60)
+
+    sweep_recent(account.poller, RECENT)
+
+    with database.reading() as tx:
+        remembered = set(tx.scalars(select(tables.sightings.c.object_id)))
+    assert remembered & {*disputes, *sessions} == {disputes[0], sessions[0]}
+
+
+def test_it_asks_little_for_what_lies_behind_the_cursor(account: Account) -> None:
+    """Two days behind the cursor are read by the day, and only what is ahead of it by the hour."""
+    account.wait(3 * 86_400)
+    sweep_money(account.poller, MONEY)
+    account.wait(3600)
+    account.client.asked.clear()
+
+    sweep_money(account.poller, MONEY)
+
+    lists = [each for each in account.client.asked if each.path == "/v1/balance_transactions"]
+    assert len(lists) == 3
+
+
 def test_it_lets_one_bad_object_disturb_no_other(account: Account, database: Database) -> None:
     """An object that nobody can read is a person's matter; the page and the cursor go on."""
     bad = till.make_intent(account.world, amount=1000, currency="eur")
@@ -186,7 +211,7 @@ def test_it_moves_no_cursor_for_another_leader(
 
 def test_it_says_which_events_are_gone(account: Account, database: Database) -> None:
     """After more than thirty days the events sweep says what it can list no more, in the log and in its row."""
-    sweep = EventsSweep(name="events", overlap_s=120, lag_s=10)
+    sweep = Depth(name="events", overlap_s=120, lag_s=10)
     sweep_events(account.poller, sweep)
     account.wait(45 * 86_400)
 
@@ -201,64 +226,3 @@ def test_it_says_which_events_are_gone(account: Account, database: Database) -> 
         f"Stripe lists no events of {gone[0]['since']} to {gone[0]['until']} any more:"
         " object lists cover them"
     )
-
-
-def test_it_reads_a_payment_by_its_age(account: Account, database: Database) -> None:
-    """A payment that stays open is read at 1, 2, 4, 8, 15 and 30 minutes, then hourly, daily, weekly and monthly, for ever."""
-    intent = till.make_intent(account.world, amount=1000, currency="eur")
-    account.tell(account.world.happenings[0].event)
-    read_due(account.poller)
-    made = account.now()
-    reads: list[timedelta] = []
-
-    def note(asked: Request) -> None:
-        if asked.path.endswith(intent):
-            reads.append(account.now() - made)
-
-    account.client.meanwhile = note
-    for _ in range(40):
-        due = _payment(database, intent)["next_check_at"]
-        account.wait((due - account.now()).total_seconds())  # type: ignore[operator]
-        sweep_open(account.poller)
-        read_due(account.poller)
-
-    minutes = [round(each.total_seconds() / 60) for each in reads]
-    assert minutes[:8] == [1, 2, 4, 8, 15, 30, 60, 120]
-    assert minutes[30] - minutes[29] == 24 * 60
-    assert len(minutes) == 40
-
-
-def test_it_reads_no_more_than_it_may_in_a_tick(account: Account, database: Database) -> None:
-    """Of 600 payments that are due, 500 are asked for in one tick, and the rest in the next."""
-    for _ in range(600):
-        till.make_intent(account.world, amount=1000, currency="eur")
-    account.wait(60)
-    sweep_recent(account.poller, RECENT)
-    with database.writing() as tx:
-        tx.execute(tables.fetches.delete())
-    account.wait(7200)
-
-    sweep_open(account.poller)
-    first = _count(database, "fetches")
-    sweep_open(account.poller)
-
-    assert (first, _count(database, "fetches")) == (500, 600)
-
-
-def test_it_reads_what_an_open_invoice_names(account: Account, database: Database) -> None:
-    """A PaymentIntent that an open invoice names and nobody has seen is read, however old it is."""
-    intent = till.make_intent(account.world, amount=1000, currency="eur")
-    till.succeed(account.world, intent)
-    account.wait(100 * 86_400)
-    row = {"id": "1", "number": "INV-1", "amount_due": 1000, "stripe_payment_intent_id": intent}
-    times = {"currency": "eur", "status": "open"}
-    with database.writing() as tx:
-        at = {"created_at": account.ago(30), "updated_at": account.now()}
-        tx.execute(tables.invoices.insert(), {**row, **times, **at})
-
-    sweep_open(account.poller)
-    read_due(account.poller)
-
-    with database.reading() as tx:
-        invoice = queries.invoice(tx, "1") or {}
-    assert invoice["status"] == "paid"

@@ -9,7 +9,7 @@ import pytest
 
 from reconciler.db import events, tables
 from reconciler.db.session import Database
-from reconciler.poll import EventsSweep, sweep_events
+from reconciler.poll import Depth, sweep_events
 from reconciler.simulator import payouts, returns, till
 from reconciler.simulator.api import Api, Key, Request
 from reconciler.simulator.delivery import thin
@@ -287,7 +287,7 @@ def test_it_is_not_asked_for_by_the_sweep(database: Database) -> None:
     payouts.arrive(account.world, sent(account.world))
     account.wait(600)
 
-    sweep_events(account.poller, EventsSweep(name="events", overlap_s=120, lag_s=10))
+    sweep_events(account.poller, Depth(name="events", overlap_s=120, lag_s=10))
 
     with database.reading() as tx:
         counted = events.counts(tx)
