@@ -18,13 +18,13 @@ from reconciler.core.schedule import retry_after_ms
 from reconciler.db import alerts, migrate
 from reconciler.db import events as rows
 from reconciler.db import evidence as evidence_rows
+from reconciler.db.batches import together_or_apart
 from reconciler.db.events import EventRow, EventState, Mark
 from reconciler.db.session import (
     Database,
     StatementFailed,
     StorageUnavailable,
     Tx,
-    savepoint,
 )
 from reconciler.stripe_api.envelope import StripeEvent, read_event
 from reconciler.stripe_api.translate import Outcome, Translation, Vocabulary, translate
@@ -180,19 +180,17 @@ class Inbox:
         """Apply a batch; if that fails, one by one, so that only the one that is wrong is marked."""
         readable = [each for each in items if each.error is None]
         marks = [_failed(each, each.error or "", now) for each in items if each.error is not None]
-        try:
-            with savepoint(tx):
-                self._apply_together(tx, readable, source=source, now=now)
-            marks += [_done(each) for each in readable]
-        except StorageUnavailable:
-            raise
-        except Exception as error:
-            if len(readable) == 1:
-                marks.append(_failed(readable[0], _line(error), now))
-                log.exception("event.failed", event_id=readable[0].event.id)
-            else:
-                for each in readable:
-                    self._apply(tx, [each], source=source, now=now)
+
+        def apply(part: Sequence[_Item]) -> Sequence[_Item]:
+            self._apply_together(tx, part, source=source, now=now)
+            return part
+
+        def refused(item: _Item, error: Exception) -> None:
+            marks.append(_failed(item, _line(error), now))
+            log.error("event.failed", event_id=item.event.id, exc_info=error)
+
+        applied = together_or_apart(tx, readable, apply, refused)
+        marks += [_done(each) for part in applied for each in part]
         rows.mark(tx, marks)
         _ring(tx, marks, now)
 

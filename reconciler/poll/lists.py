@@ -6,6 +6,7 @@ says nothing new and is left out before it is even decoded. One object that can'
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from typing import Final
 
@@ -25,7 +26,8 @@ from reconciler.core.observation import (
 )
 from reconciler.core.words import DISPUTE_OVER
 from reconciler.db import alerts, evidence, sightings
-from reconciler.db.session import StorageUnavailable, Tx, savepoint
+from reconciler.db.batches import together_or_apart
+from reconciler.db.session import Tx
 from reconciler.poll import rights
 from reconciler.poll.poller import Poller
 from reconciler.poll.runs import Tally, line_of
@@ -139,17 +141,12 @@ def _apply(poller: Poller, tx: Tx, items: Sequence[_Item]) -> int:
     for each in items:
         if each.error is not None:
             _call_a_person(poller, tx, each.subject, each.error)
-    try:
-        with savepoint(tx):
-            return _apply_together(poller, tx, good)
-    except StorageUnavailable:
-        raise
-    except Exception as error:
-        if len(good) == 1:
-            log.exception("object.not_applied", subject=good[0].subject)
-            _call_a_person(poller, tx, good[0].subject, line_of(error))
-            return 0
-        return sum(_apply(poller, tx, [each]) for each in good)
+
+    def refused(item: _Item, error: Exception) -> None:
+        log.error("object.not_applied", subject=item.subject, exc_info=error)
+        _call_a_person(poller, tx, item.subject, line_of(error))
+
+    return sum(together_or_apart(tx, good, partial(_apply_together, poller, tx), refused))
 
 
 def _apply_together(poller: Poller, tx: Tx, items: Sequence[_Item]) -> int:
