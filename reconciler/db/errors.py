@@ -38,6 +38,8 @@ _SQLITE_STATEMENT_CODES = frozenset(
 _SQLSTATE_STATEMENT_CLASSES = frozenset(
     {"0A", "21", "22", "23", "27", "2F", "38", "39", "40", "42", "44", "54", "55", "P0"}
 )
+# What no server has given a code did not come from one.
+_NO_SERVER = "check that it runs, and that DATABASE_URL is right"
 _STATEMENT_COMPLETION_UNKNOWN = "40003"
 
 
@@ -80,7 +82,7 @@ def unavailable(error: exc.DBAPIError) -> StorageUnavailable:
     lines = str(error.orig).strip().splitlines()
     words = lines[0] if lines else type(error.orig).__name__
     code = _code(error.orig)
-    return StorageUnavailable(f"{words} ({code})" if code else words)
+    return StorageUnavailable(f"{words} ({code})" if code else f"{words}; {_NO_SERVER}")
 
 
 def refused(error: exc.DBAPIError) -> StatementFailed:
