@@ -16,12 +16,13 @@ from reconciler.stripe_api.gateway import Answer, Gateway
 from reconciler.stripe_api.problems import ProblemKind, StripeProblem
 
 PAGE: Final = 100
-PAGES_MAX: Final = 1000
+# A million objects. Whoever asks for more in one list cuts it into shorter stretches of time.
+PAGES_MAX: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page:
-    """The objects of a page that no page before it had, as the bytes that came, and when they were true.
+    """The objects of a page that the page before it did not have, as the bytes that came, and when they were true.
 
     `ids` are theirs, one by one; None for one whose id can't be read.
     """
@@ -48,14 +49,16 @@ def pages(
     gateway: Gateway, path: str, params: Mapping[str, Any], *, pages_max: int = PAGES_MAX
 ) -> Iterator[Page]:
     """Yield the pages of a list, newest objects first; the last one says so. Raises StripeProblem or Stopped."""
-    seen: set[str] = set()
+    # Kept in mind is one page, and one id of each: lists may hold a million objects.
+    before: frozenset[str] = frozenset()
+    cursors: set[str] = set()
     asked: dict[str, Any] = {**params, "limit": PAGE}
     for _ in range(pages_max):
         answer = gateway.ask(path, asked)
         found = _decoded(path, answer)
         named = [(_id_of(raw), bytes(raw)) for raw in found.data]
-        fresh = [(id_, raw) for id_, raw in named if id_ is None or id_ not in seen]
-        new = {id_ for id_, _ in fresh if id_ is not None}
+        fresh = [(id_, raw) for id_, raw in named if id_ is None or id_ not in before]
+        new = frozenset(id_ for id_, _ in fresh if id_ is not None)
         yield Page(
             objects=tuple(raw for _, raw in fresh),
             ids=tuple(id_ for id_, _ in fresh),
@@ -65,10 +68,12 @@ def pages(
         )
         if not found.has_more:
             return
-        if not new:
+        cursor = next((id_ for id_, _ in reversed(fresh) if id_ is not None), None)
+        if cursor is None or cursor in cursors:
             raise _endless(path)
-        seen |= new
-        asked["starting_after"] = next(id_ for id_, _ in reversed(fresh) if id_ is not None)
+        before = new
+        cursors.add(cursor)
+        asked["starting_after"] = cursor
     raise _endless(path)
 
 
