@@ -3,8 +3,9 @@
 from typing import Any
 
 from reconciler.cli.context import AsJson, Config, Refused, app, database, settings_of
+from reconciler.cli.lateness import sentence
 from reconciler.cli.output import cell, money, say, say_json
-from reconciler.db import queries
+from reconciler.db import lateness, queries
 from reconciler.db.session import Tx
 
 
@@ -39,6 +40,7 @@ def _story(tx: Tx, invoice: dict[str, Any]) -> dict[str, Any]:
         "settlement": settlement,
         "allocations": allocations,
         "claims": claims,
+        "first_told": lateness.told_of(tx, sorted(ids)),
         "events": queries.events_about(tx, objects),
         "transitions": queries.transitions_of(tx, {invoice["id"], *ids}),
         "notifications": queries.notifications_of(tx, invoice["id"]),
@@ -57,6 +59,8 @@ def _tell(story: dict[str, Any]) -> None:
     for row in story["allocations"]:
         amount = money(row["amount"], row["currency"])
         say(f"{row['payment_id']} ({row['status']}) pays {amount}: {row['rule']}.")
+    for told in story["first_told"]:
+        say(sentence(told))
     for row in story["claims"]:
         say(f"{row['holder_id']} names it: {row['kind']}.")
     lines = [

@@ -2,8 +2,9 @@
 
 import shutil
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from typing import Any
 
@@ -20,11 +21,12 @@ class Colour(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One thing that was looked at, with its mend where it is red."""
+    """One thing that was looked at, with its mend where it is red; `facts` are what the words rest on, for programs."""
 
     colour: Colour
     what: str
     words: str
+    facts: Mapping[str, Any] = field(default_factory=dict)
 
 
 def show(lines: Sequence[Line], *, red: str = Colour.RED) -> None:
@@ -55,6 +57,7 @@ def as_data(lines: Sequence[Line], *, red: str = Colour.RED) -> list[dict[str, A
             "state": red if each.colour is Colour.RED else each.colour,
             "what": each.what,
             "words": each.words,
+            **({"facts": each.facts} if each.facts else {}),
         }
         for each in lines
     ]
@@ -63,3 +66,12 @@ def as_data(lines: Sequence[Line], *, red: str = Colour.RED) -> list[dict[str, A
 def is_red(lines: Sequence[Line]) -> bool:
     """Whether a person must mend something."""
     return any(each.colour is Colour.RED for each in lines)
+
+
+def words_of(span: timedelta) -> str:
+    """A stretch of time as a person says it: 12 s, 3 min, 5 h, 4 d."""
+    seconds = max(0, int(span.total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size:
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"

@@ -5,19 +5,24 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from reconciler.cli.context import AsJson, Config, app, database, now, settings_of
-from reconciler.cli.lines import Colour, Line, as_data, is_red, show
+from reconciler.cli.context import AsJson, Config, app, database, now, policy_of, settings_of
+from reconciler.cli.lateness import DAY, arrivals, payments_line, webhook_line
+from reconciler.cli.lines import Colour, Line, as_data, is_red, show, words_of
 from reconciler.cli.output import safe, say_json
 from reconciler.config import Settings
 from reconciler.core.exceptions import ExceptionKind
-from reconciler.db import events, queries
+from reconciler.core.observation import moment
+from reconciler.daemon.leader import LEASE
+from reconciler.db import events, leases, payments, queries
 from reconciler.db.session import Tx
 
-_DAY: Final = timedelta(days=1)
 _FETCH_LATE: Final = timedelta(minutes=5)
 # A sweep that has not ended well for so many of its intervals, and a little, is not just slow.
 _INTERVALS: Final = 3
 _SLACK: Final = timedelta(minutes=2)
+# So many payments that wait to be looked at are counted; so late, there are more of them than can be looked at.
+_CHECKS_MAX: Final = 1000
+_CHECK_LATE: Final = timedelta(hours=1)
 # What says that the program itself needs a hand; the other kinds are about single payments.
 _OF_THE_PROGRAM: Final = frozenset(
     {
@@ -34,14 +39,25 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
     """Show sweeps, lags, backlog and exceptions; exit 1 if a line is red."""
     settings = settings_of(config)
     at = now()
-    with database(settings) as db, db.reading() as tx:
-        lines = [
-            *_sweeps(tx, settings, at),
-            _webhook(tx, at),
-            _events(tx),
-            _fetches(tx, at),
-            *_exceptions(tx, at),
-        ]
+    with database(settings) as db:
+        since_ms = policy_of(settings, db).rules.since_ms
+        with db.reading() as tx:
+            seen = arrivals(
+                tx,
+                at,
+                counts_from=moment(since_ms),
+                has_secret=bool(settings.secrets.stripe_webhook_secret),
+            )
+            lines = [
+                *_sweeps(tx, settings, at),
+                _leader(tx, at),
+                webhook_line(seen, at),
+                payments_line(seen, at),
+                _open_payments(tx, settings, at),
+                _events(tx),
+                _fetches(tx, at),
+                *_exceptions(tx, at),
+            ]
     if as_json:
         say_json(as_data(lines))
     else:
@@ -53,13 +69,13 @@ def _sweeps(tx: Tx, settings: Settings, at: datetime) -> Iterator[Line]:
     every = {
         "events": timedelta(seconds=settings.sweeps.events_s),
         "events_deep": timedelta(seconds=settings.sweeps.events_deep_s),
-        "events_night": _DAY,
+        "events_night": DAY,
         "open": timedelta(seconds=settings.sweeps.open_s),
         "invoices": timedelta(seconds=settings.sweeps.invoices_s),
         "money": timedelta(seconds=settings.sweeps.money_s),
-        "money_night": _DAY,
+        "money_night": DAY,
         "recent": timedelta(seconds=settings.sweeps.recent_s),
-        "recent_night": _DAY,
+        "recent_night": DAY,
     }
     runs = queries.last_runs(tx)
     for name, interval in every.items():
@@ -109,22 +125,38 @@ def _covered(run: Mapping[str, Any]) -> str:
     return f"looked at {stretch}, {run['objects']} seen, {run['found']} new"
 
 
-def _webhook(tx: Tx, at: datetime) -> Line:
-    health = queries.health(tx)
-    came = queries.events_by_source(tx, at - _DAY)
-    by_webhook, by_sweep = came.get("webhook", 0), came.get("poll", 0)
-    words = f"{by_webhook} events of the last day came by webhook, {by_sweep} by a sweep"
-    if health is None:
-        words += "; no delivery was ever counted"
-    else:
-        words += f"; last good one {_ago(health['last_good_at'], at)}"
-        if health["bad"]:
-            reason = safe(health["last_bad_reason"])
-            words += f", last bad one {_ago(health['last_bad_at'], at)} ({reason})"
-    if by_sweep and not by_webhook:
-        mend = "look at the endpoint's address and secret in the Stripe Dashboard"
-        return Line(Colour.RED, "webhook", f"{words}: {mend}")
-    return Line(Colour.LOOK if by_sweep else Colour.GOOD, "webhook", words)
+def _leader(tx: Tx, at: datetime) -> Line:
+    """Which daemon leads. One that was stopped or killed has some time to come back, or a standby to take over."""
+    lease = leases.current(tx, LEASE)
+    if lease is None:
+        return Line(Colour.LOOK, "leader", "no daemon has led yet", {"holder": None, "until": None})
+    facts = {"holder": lease.holder, "until": lease.expires_at}
+    # Host, process, and a word that tells apart two daemons that got the same number.
+    host, process = f"{lease.holder} ? ?".split()[:2]
+    who = f"process {process} on {host}"
+    gone = at - lease.expires_at
+    if gone <= timedelta():
+        return Line(Colour.GOOD, "leader", who, facts)
+    words = f"no daemon leads since {words_of(gone)}; the last one was {who}"
+    if gone <= _SLACK:
+        return Line(Colour.LOOK, "leader", words, facts)
+    return Line(Colour.RED, "leader", f"{words}: start the daemon", facts)
+
+
+def _open_payments(tx: Tx, settings: Settings, at: datetime) -> Line:
+    due = payments.due_checks(tx, at, limit=_CHECKS_MAX)
+    oldest_at = due[0].due_at if due else None
+    facts = {"due": len(due), "is_more": len(due) == _CHECKS_MAX, "oldest_due_at": oldest_at}
+    if oldest_at is None:
+        return Line(Colour.GOOD, "open payments", "none is due to be looked at", facts)
+    late = at - oldest_at
+    number = f"{len(due)} or more" if facts["is_more"] else str(len(due))
+    words = f"{number} due to be looked at, the oldest for {words_of(late)}"
+    if late > _CHECK_LATE:
+        words += ": is the daemon running, and does `open` come to its end?"
+        return Line(Colour.RED, "open payments", words, facts)
+    is_late = late > _INTERVALS * timedelta(seconds=settings.sweeps.open_s) + _SLACK
+    return Line(Colour.LOOK if is_late else Colour.GOOD, "open payments", words, facts)
 
 
 def _events(tx: Tx) -> Line:
@@ -161,16 +193,3 @@ def _exceptions(tx: Tx, at: datetime) -> Iterator[Line]:
         yield Line(Colour.LOOK, "exceptions", f"{words}: see `reconciler exceptions list`")
     if not counted:
         yield Line(Colour.GOOD, "exceptions", "none open")
-
-
-def _ago(moment: datetime | None, at: datetime) -> str:
-    return "never" if moment is None else f"{words_of(at - moment)} ago"
-
-
-def words_of(span: timedelta) -> str:
-    """A stretch of time as a person says it: 12 s, 3 min, 5 h, 4 d."""
-    seconds = max(0, int(span.total_seconds()))
-    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"

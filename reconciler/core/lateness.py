@@ -24,6 +24,8 @@ _THIN = "v1."
 # The events of one payment are made within moments of each other, in no certain order. An event that is older tells of
 # something else, such as the hold that was captured days later.
 _MOMENTS = timedelta(seconds=5)
+# A webhook's read is due at once. Where Stripe's time is not known, an event that had come long before has asked for no read.
+_SHORTLY = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,7 +111,9 @@ def told(paid: Paid, deliveries: Iterable[Delivery]) -> Told:
 def _tells(delivery: Delivery, paid: Paid) -> bool:
     if delivery.type.removeprefix(_THIN) not in TELLS_OF_MONEY:
         return False
-    return paid.paid_at is None or delivery.created_at >= paid.paid_at - _MOMENTS
+    if paid.paid_at is None:
+        return delivery.received_at >= paid.known_at - _SHORTLY
+    return delivery.created_at >= paid.paid_at - _MOMENTS
 
 
 def _late_s(paid: Paid) -> float | None:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Select, Table, and_, func, or_, select
 
@@ -196,6 +196,24 @@ def cursors(tx: Tx) -> Found:
     return _found(tx, select(tables.cursors).order_by(tables.cursors.c.name))
 
 
+class Swept(NamedTuple):
+    """When the last run of a sweep began that came to its end, and until when it, or one before it, has looked."""
+
+    began_at: datetime
+    covered_until: datetime | None
+
+
+def swept(tx: Tx) -> dict[str, Swept]:
+    """How far each sweep has come that ever came to its end."""
+    column = tables.sweep_runs.c
+    rows = tx.execute(
+        select(column.sweep, func.max(column.started_at), func.max(column.covered_until))
+        .where(column.state == "done")
+        .group_by(column.sweep)
+    )
+    return {sweep: Swept(began_at, until) for sweep, began_at, until in rows}
+
+
 def events_by_source(tx: Tx, since: datetime) -> dict[str, int]:
     """How many of Stripe's events since a moment came first through each door."""
     column = tables.stripe_events.c
@@ -203,6 +221,13 @@ def events_by_source(tx: Tx, since: datetime) -> dict[str, int]:
         select(column.source, func.count()).where(column.created >= since).group_by(column.source)
     )
     return dict(rows.all())
+
+
+def events_by_state(tx: Tx, states: Iterable[str]) -> dict[str, int]:
+    """How many events are in each of these states; those with none are left out."""
+    column = tables.stripe_events.c
+    asked = select(column.state, func.count()).where(column.state.in_(sorted(states)))
+    return dict(tx.execute(asked.group_by(column.state)).all())
 
 
 def fetch_backlog(tx: Tx) -> tuple[int, datetime | None]:

@@ -8,7 +8,8 @@ import pytest
 
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.observation import Source
-from reconciler.db import alerts, evidence, sweeps
+from reconciler.daemon.leader import LEASE
+from reconciler.db import alerts, evidence, leases, sweeps
 from reconciler.db import events as event_rows
 from reconciler.db.events import EventState, Mark
 from reconciler.db.session import Database
@@ -98,9 +99,21 @@ def _failed_event(database: Database) -> None:
         event_rows.mark(tx, [Mark(id="evt_pi_webhook_succeeded", state=EventState.FAILED)])
 
 
+def _delivered(database: Database, ago_s: float) -> None:
+    at = _now() - timedelta(seconds=ago_s)
+    with database.writing() as tx:
+        seen = {"good": 1, "bad": 0, "last_good_at": at, "last_bad_at": None}
+        event_rows.add_health(tx, {**seen, "last_bad_reason": ""})
+
+
 def _only_sweeps(database: Database) -> None:
     _runs(database, 20, RunState.DONE)
     _event(database, Source.POLL)
+
+
+def _webhooks_fell_silent(database: Database) -> None:
+    _only_sweeps(database)
+    _delivered(database, ago_s=3 * 86_400)
 
 
 def _some_by_sweep(database: Database) -> None:
@@ -135,6 +148,28 @@ def _unread(ago_s: float) -> Given:
     return given
 
 
+def _led(until_s: float) -> Given:
+    def given(database: Database) -> None:
+        _fine(database)
+        with database.writing() as tx:
+            ttl = timedelta(seconds=until_s)
+            leases.hold(tx, LEASE, "books-1 4242 0a1b2c3d", None, ttl=ttl)
+
+    return given
+
+
+def _unpaid(ago_s: float) -> Given:
+    def given(database: Database) -> None:
+        _fine(database)
+        at = _now() - timedelta(seconds=ago_s)
+        waits = {"status": "requires_payment_method", "amount_received": 0}
+        made = bodies.intent("pi_open", **waits, created=int(at.timestamp()))
+        told = read_event(bodies.event(made, "payment_intent.created"))
+        Inbox(db=database).accept([told], source=Source.WEBHOOK, now=at)
+
+    return given
+
+
 @pytest.mark.parametrize(
     ("given", "code", "colour", "what", "words"),
     [
@@ -150,9 +185,36 @@ def _unread(ago_s: float) -> Given:
         (_first_run, 0, "look", "events", "has never come to its end"),
         (_dead, 1, "RED", "stored events", "1 dead: see `reconciler events list --state dead`"),
         (_failed_event, 0, "look", "stored events", "1 failed"),
-        (_only_sweeps, 1, "RED", "webhook", "0 events of the last day came by webhook, 1 by a"),
-        (_only_sweeps, 1, "RED", "webhook", "look at the endpoint's address and secret"),
+        (_only_sweeps, 0, "ok", "webhook", "no webhooks: payments are found by sweeps"),
+        (
+            _webhooks_fell_silent,
+            1,
+            "RED",
+            "webhook",
+            "0 events of the last day came by webhook, 1 by",
+        ),
+        (
+            _webhooks_fell_silent,
+            1,
+            "RED",
+            "webhook",
+            "by a sweep; last good one 3 d ago: webhooks seem",
+        ),
         (_some_by_sweep, 0, "look", "webhook", "1 events of the last day came by webhook, 1 by"),
+        (_fine, 0, "look", "leader", "no daemon has led yet"),
+        (_led(15), 0, "ok", "leader", "process 4242 on books-1"),
+        (
+            _led(-60),
+            0,
+            "look",
+            "leader",
+            "no daemon leads since 60 s; the last one was process 4242",
+        ),
+        (_led(-300), 1, "RED", "leader", "was process 4242 on books-1: start the daemon"),
+        (_fine, 0, "ok", "open payments", "none is due to be looked at"),
+        (_unpaid(90), 0, "ok", "open payments", "1 due to be looked at, the oldest for 3"),
+        (_unpaid(330), 0, "look", "open payments", "1 due to be looked at, the oldest for 4 min"),
+        (_unpaid(8000), 1, "RED", "open payments", "the oldest for 2 h: is the daemon running"),
         (_alarm, 1, "RED", "alerts", "1 sweep_failing: see `reconciler exceptions list`"),
         (_ahead(60), 0, "ok", "cursor events", "0 s behind the present"),
         (_ahead(8000), 1, "RED", "cursor events", "2 h ahead of the present: is this machine's"),
@@ -193,7 +255,7 @@ def test_it_breaks_lines_where_the_terminal_ends(
 ) -> None:
     """No line is wider than the terminal, nothing is cut, and what is broken stands under its own words."""
     _failed_once(database)
-    _only_sweeps(database)
+    _webhooks_fell_silent(database)
 
     shown = commands.run("status", COLUMNS=str(columns))
     told = json.loads(commands.run("status", "--json").out)

@@ -6,8 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from reconciler.cli.context import gateway_of, now
-from reconciler.cli.lines import Colour, Line
-from reconciler.cli.status import words_of
+from reconciler.cli.lines import Colour, Line, words_of
 from reconciler.config import Settings
 from reconciler.stripe_api.account import (
     ENDPOINTS,
