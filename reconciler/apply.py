@@ -26,7 +26,7 @@ from reconciler.db import evidence as evidence_rows
 from reconciler.db import facts, ledgers, outcomes
 from reconciler.db import invoices as invoice_rows
 from reconciler.db import payments as payment_rows
-from reconciler.db.invoices import EMBEDDED, InvoiceTable
+from reconciler.db.invoice_table import EMBEDDED, InvoiceTable
 from reconciler.db.session import Tx
 
 

@@ -11,11 +11,12 @@ import typer
 
 from reconciler import logs
 from reconciler.apply import Policy
-from reconciler.config import Settings, SettingsError, load, require
+from reconciler.config import Invoices, Settings, SettingsError, load, require
 from reconciler.core.ledger import Rules
 from reconciler.core.observation import ms
 from reconciler.db import events, migrate
-from reconciler.db.invoices import InvoiceTable
+from reconciler.db.adopted import Description, Unmappable, adopt
+from reconciler.db.invoice_table import EMBEDDED, InvoiceTable
 from reconciler.db.session import Database, open_database, transaction_open
 from reconciler.inbox import Inbox
 from reconciler.stripe_api.gateway import Access, Gateway
@@ -49,27 +50,8 @@ class Refused(Exception):  # noqa: N818 - a plain answer to the person, not a mi
 def settings_of(config: Path | None) -> Settings:
     """Load the settings and start the log."""
     settings = load(config)
-    _require_embedded_invoices(settings)
     logs.configure(settings.log.format, settings.log.level)
     return settings
-
-
-def _require_embedded_invoices(settings: Settings) -> None:
-    """Refuse what this version would have to ignore: money must never go to another table than the one named."""
-    invoices = settings.invoices
-    named = {
-        "table": bool(invoices.table),
-        "columns": bool(invoices.columns),
-        "amounts": invoices.amounts != "minor",
-    }
-    wrong = [key for key, is_set in named.items() if is_set]
-    if wrong:
-        raise SettingsError(
-            [
-                f"[invoices] {key}: the app's own table can't be mapped yet; leave it out"
-                for key in wrong
-            ]
-        )
 
 
 def connect(settings: Settings, *, create: bool = False) -> Database:
@@ -124,8 +106,47 @@ def policy_of(settings: Settings, db: Database) -> Policy:
             grace_s=int(settings.exceptions.grace_s),
             notice_max_age_s=int(settings.push.max_age_s),
         ),
-        invoices=InvoiceTable(columns=settings.invoices.columns, words=settings.invoices.words),
+        invoices=invoices_of(settings, db),
     )
+
+
+def invoices_of(settings: Settings, db: Database) -> InvoiceTable:
+    """The table of invoices that the settings describe, as it is."""
+    chosen = settings.invoices
+    if not chosen.table:
+        _require_nothing_to_map(chosen)
+        return EMBEDDED
+    described = Description(
+        table=chosen.table,
+        columns=chosen.columns,
+        words=chosen.words,
+        payable=tuple(chosen.payable),
+        in_decimals=chosen.amounts == "decimal",
+        only=chosen.filter,
+        zone=settings.report.timezone,
+    )
+    try:
+        with db.reading() as tx:
+            return adopt(tx, described)
+    except Unmappable as refused:
+        raise SettingsError(refused.problems) from None
+
+
+def _require_nothing_to_map(chosen: Invoices) -> None:
+    """Refuse what would be ignored: money must never go to another table than the one that is described."""
+    described = {
+        "columns": chosen.columns,
+        "words": chosen.words,
+        "filter": chosen.filter,
+        "amounts": chosen.amounts != "minor",
+    }
+    problems = [
+        f"[invoices] {key}: describes a table, but table names none; name it, or leave {key} out"
+        for key, is_set in described.items()
+        if is_set
+    ]
+    if problems:
+        raise SettingsError(problems)
 
 
 def inbox_of(settings: Settings, db: Database) -> Inbox:

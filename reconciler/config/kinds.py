@@ -41,6 +41,16 @@ def read_address(value: object) -> Address:
     return Address(host=match[1] or match[2], port=int(match[3]))
 
 
+def read_listener(value: object) -> Address | None:
+    """Return an address, or None for the empty text: then nothing listens."""
+    if value == "":
+        return None
+    try:
+        return read_address(value)
+    except ValueError as problem:
+        raise ValueError(f'{problem}, or "" for none') from None
+
+
 def read_zone(value: object) -> ZoneInfo:
     """Return the time zone of that name in the time zone database."""
     name = value if isinstance(value, str) else ""
@@ -115,6 +125,7 @@ def _is_ipv6(text: str) -> bool:
 
 
 Listen = Annotated[Address, PlainValidator(read_address)]
+ListenOrNot = Annotated[Address | None, PlainValidator(read_listener)]
 Zone = Annotated[ZoneInfo, PlainValidator(read_zone)]
 Clock = Annotated[time, PlainValidator(read_clock)]
 Day = Annotated[date | None, PlainValidator(read_day)]

@@ -129,8 +129,10 @@ def _contradictions(sections: _Sections, found: Mapping[Key, Found]) -> Iterator
     taken: dict[object, Key] = {}
     for key in _LISTENERS:
         address = getattr(getattr(sections.settings, key[0]), key[1])
+        if address is None or not address.port:
+            continue
         other = taken.setdefault(address, key)
-        if other != key and address.port and not sections.bad.intersection((key, other)):
+        if other != key and not sections.bad.intersection((key, other)):
             place = next(found[one].place for one in (key, other) if one in found)
             yield f"{place}: [{other[0]}] {other[1]} and [{key[0]}] {key[1]} are both {address}"
 

@@ -21,6 +21,7 @@ from reconciler.config.kinds import (
     DatabaseUrl,
     Day,
     Listen,
+    ListenOrNot,
     Words,
     Zone,
     between,
@@ -109,6 +110,7 @@ class Invoices:
     amounts: Literal["minor", "decimal"] = "minor"
     columns: Mapping[str, str] = field(default_factory=dict)
     words: Mapping[str, str] = field(default_factory=dict)
+    filter: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
@@ -160,10 +162,10 @@ class Push:
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Metrics:
-    """Where Prometheus reads our figures, one listener for each process."""
+    """Where Prometheus reads our figures, one listener for each process; None is none."""
 
-    serve: Listen = Address("127.0.0.1", 9464)
-    daemon: Listen = Address("127.0.0.1", 9465)
+    serve: ListenOrNot = Address("127.0.0.1", 9464)
+    daemon: ListenOrNot = Address("127.0.0.1", 9465)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)

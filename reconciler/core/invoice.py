@@ -7,7 +7,7 @@ whether it ran. What it may write to the app's table is a second, smaller questi
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, tzinfo
 from enum import StrEnum
 
 from reconciler.core.facts import PaidAt
@@ -51,6 +51,8 @@ class Invoice:
     payment_intent_id: str | None = None
     checkout_session_id: str | None = None
     payment_link_id: str | None = None
+    paid_on_day_in: tzinfo | None = None
+    """The zone whose day `paid_at` is, where the app keeps no more than that."""
 
     @property
     def names_stripe(self) -> bool:
@@ -217,8 +219,8 @@ def write_for(
         status, prior = PAID_WORD, status
     paid_at = invoice.paid_at
     if settlement.paid is not None and paid_at in (None, written.paid_at):
-        paid_at = _moment(settlement.paid)
-    is_ours = settlement.paid is not None and paid_at == _moment(settlement.paid)
+        paid_at = _moment(settlement.paid, invoice)
+    is_ours = settlement.paid is not None and paid_at == _moment(settlement.paid, invoice)
     return (
         InvoiceWrite(
             invoice_id=invoice.id,
@@ -257,5 +259,8 @@ def _unchanged(invoice: Invoice) -> InvoiceWrite:
     )
 
 
-def _moment(paid: PaidAt) -> datetime:
-    return moment(paid.at_ms)
+def _moment(paid: PaidAt, invoice: Invoice) -> datetime:
+    at, zone = moment(paid.at_ms), invoice.paid_on_day_in
+    if zone is None:
+        return at
+    return datetime.combine(at.astimezone(zone).date(), time.min, zone).astimezone(UTC)

@@ -9,11 +9,11 @@ import re
 from collections.abc import Sequence
 from decimal import Decimal
 
-_ZERO_DECIMAL = frozenset((
+ZERO_DECIMAL = frozenset((
     "bif", "clp", "djf", "gnf", "jpy", "kmf", "krw", "mga",
     "pyg", "rwf", "vnd", "vuv", "xaf", "xof", "xpf",
 ))  # fmt: skip
-_THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
+THREE_DECIMAL = frozenset(("bhd", "jod", "kwd", "omr", "tnd"))
 # Stripe lists UGX among the zero-decimal currencies and among the special cases; the special case wins.
 _TWO_DECIMAL_IN_NAME_ONLY = frozenset(("isk", "ugx"))
 
@@ -37,9 +37,9 @@ def exponent(currency: str) -> int:
         raise ValueError(
             f"{currency!r} is not a currency: write three lower-case letters, like usd"
         )
-    if currency in _ZERO_DECIMAL:
+    if currency in ZERO_DECIMAL:
         return 0
-    return 3 if currency in _THREE_DECIMAL else 2
+    return 3 if currency in THREE_DECIMAL else 2
 
 
 def to_minor(amount: str | Decimal, currency: str) -> int:
@@ -120,4 +120,4 @@ def _smallest_step(currency: str) -> int:
     """Return the minor units of the smallest amount that Stripe takes a multiple of."""
     if currency in _TWO_DECIMAL_IN_NAME_ONLY:
         return 100
-    return 10 if currency in _THREE_DECIMAL else 1
+    return 10 if currency in THREE_DECIMAL else 1

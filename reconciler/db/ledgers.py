@@ -14,7 +14,7 @@ from reconciler.core.observation import Assignment, Reference, ms
 from reconciler.db import invoices as invoice_rows
 from reconciler.db import payments as payment_rows
 from reconciler.db import tables
-from reconciler.db.invoices import InvoiceTable
+from reconciler.db.invoice_table import InvoiceTable
 from reconciler.db.rows import Row, any_of
 from reconciler.db.session import Tx
 

@@ -13,7 +13,7 @@ from reconciler.core.ledger import Ledger, Rules
 from reconciler.core.observation import Assignment, Source, moment
 from reconciler.db import invoices as invoice_rows
 from reconciler.db import tables
-from reconciler.db.invoices import InvoiceTable
+from reconciler.db.invoice_table import InvoiceTable
 from reconciler.db.ledgers import CONFLICT, WAIVER
 from reconciler.db.rows import Row, insert_new, upsert, upsert_by
 from reconciler.db.session import Tx

@@ -25,7 +25,7 @@ def sweep_invoices(poller: Poller) -> None:
     """Settle every invoice again that is not as it was settled, or that something names which is not theirs."""
     policy = poller.inbox.policy
     with recorded(poller, NAME) as tally:
-        after = ""
+        after: str | None = None
         for _ in range(ROUNDS_MAX):
             now = poller.now()
             with poller.db.reading() as tx:

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from reconciler.core.observation import ms
-from reconciler.core.schedule import Window, falls_due
+from reconciler.core.schedule import DAY_MS, Window, falls_due
 from reconciler.db import evidence, payments, sweeps
 from reconciler.db import invoices as invoice_rows
 from reconciler.db.invoices import Naming
@@ -76,11 +76,12 @@ def _ask_for_invoices(
     """
     links: dict[str, None] = {}
     table, payable = poller.inbox.policy.invoices, poller.inbox.policy.rules.payable
-    after, asked = "", 0
+    after: str | None = None
+    asked = 0
     while asked < room:
         with poller.db.reading() as tx:
             found = invoice_rows.naming_stripe(tx, table, payable, after=after, limit=BATCH)
-        due = [each for each in found if falls_due(ms(each.created_at), span)]
+        due = [each for each in found if falls_due(_created_ms(each, span), span)]
         wanted = [each for named in due for each in _unseen(named)]
         if wanted:
             with poller.db.writing() as tx:
@@ -92,6 +93,11 @@ def _ask_for_invoices(
             return list(links), True
         after = found[-1].invoice_id
     return list(links), False
+
+
+def _created_ms(named: Naming, span: Window) -> int:
+    # A table that does not tell how old its rows are is looked at daily.
+    return ms(named.created_at) if named.created_at else span.until_ms // DAY_MS * DAY_MS - DAY_MS
 
 
 def _unseen(named: Naming) -> list[tuple[str, str]]:

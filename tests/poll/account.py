@@ -1,6 +1,6 @@
 """What do tests of the sweeps begin with? A Stripe account in this process, and a poller that asks it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from reconciler.apply import Policy
@@ -49,6 +49,10 @@ class Account:
         access = Access(api_key=KEY, api_version=VERSION, requests_per_s=1e6)
         gateway = Gateway(access, stop=self.stop, transport=self.client)
         self.poller = poller_of(self.database, self.world, gateway, since_ms=self.since_ms)
+
+    def poller_with(self, inbox: Inbox) -> Poller:
+        """Give a poller that differs from the account's in its inbox."""
+        return replace(self.poller, inbox=inbox)
 
     def api(self, rights: frozenset[str] | None) -> Api:
         """Give the account's API to a key with these rights; None is all of them."""
