@@ -5,11 +5,12 @@ N ?= 1000
 SEED ?= 1
 STORIES ?= 3
 DB ?= both
+BENCH ?=
 
-.PHONY: help install test lint kill simulate
+.PHONY: help install test test-systemd lint kill simulate bench
 
 help: ## List these commands
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: ## Make .venv with everything that the other commands need
 	python3 -m venv .venv
@@ -17,6 +18,9 @@ install: ## Make .venv with everything that the other commands need
 
 test: ## Run the tests
 	$(PYTHON) -m pytest
+
+test-systemd: ## Install the services on a fresh Debian in a container, and try them (root; KEEP=1 keeps it)
+	RECONCILER_TEST_MACHINE=1 $(PYTHON) -m pytest -q tests/deploy
 
 lint: ## Run the linters and the type checker
 	$(PYTHON) -m ruff check
@@ -29,3 +33,6 @@ kill: ## Kill the server under load N times (make kill N=1000), on both database
 
 simulate: ## Play N seeded histories of payments and faults, from SEED on (make simulate SEED=1 N=10000)
 	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m tests.histories --seed $(SEED) --n $(N) --stories $(STORIES) --db $(DB)
+
+bench: ## Measure the sweeps beside a baseline, a quarter of an hour (make bench BENCH='recent --postgresql')
+	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m benchmarks $(BENCH)

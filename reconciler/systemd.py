@@ -29,6 +29,12 @@ def notify(**fields: str) -> bool:
     return False
 
 
+def forget() -> None:
+    """Keep the manager from this process and all that it starts: none of them may speak in the place of another."""
+    for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"):
+        os.environ.pop(name, None)
+
+
 def watchdog_s() -> float | None:
     """After how many seconds without a word the manager takes this process for dead; None if it does not watch."""
     if os.environ.get("WATCHDOG_PID", str(os.getpid())) != str(os.getpid()):

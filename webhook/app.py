@@ -15,6 +15,7 @@ from reconciler.stripe_api.signature import require_secrets
 from webhook.body import BufferBudget
 from webhook.health import Health
 from webhook.protocol import BoundedProtocol
+from webhook.server import WatchedServer
 from webhook.stripe_endpoint import StripeEndpoint
 from webhook.threads import BoundedThreads
 from webhook.wiring import Clock, Inbox, WebhookSettings, utc_now
@@ -76,7 +77,7 @@ def serve(app: Starlette, *, host: str, port: int, fd: int | None = None) -> int
     OSError if that is impossible.
     """
     listener = _listener(host, port) if fd is None else socket.socket(fileno=fd)
-    server = uvicorn.Server(
+    server = WatchedServer(
         uvicorn.Config(
             app,
             http=BoundedProtocol,

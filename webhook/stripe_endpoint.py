@@ -14,6 +14,7 @@ import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
+from reconciler import metrics
 from reconciler.core.observation import Source
 from reconciler.db.errors import StorageUnavailable
 from reconciler.stripe_api.envelope import MalformedBody, StripeEvent, read_event
@@ -83,6 +84,8 @@ _OUTCOMES_OF_BODIES: Mapping[BodyFault, Outcome] = {
 _BAD = frozenset({Outcome.REFUSED, Outcome.TOO_SLOW, Outcome.TOO_LARGE})
 _OURS = frozenset({Outcome.NO_ROOM, Outcome.NOT_STORED, Outcome.FAILED})
 
+metrics.webhooks_expected(each.value for each in Outcome)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StripeEndpoint:
@@ -104,8 +107,10 @@ class StripeEndpoint:
             log.exception("webhook.failed")
             verdict = Verdict(Outcome.FAILED)
         answer = _ANSWERS[verdict.outcome]
+        took_s = time.monotonic() - started_s
         self._count(verdict)
-        _log_line(verdict, answer.status, time.monotonic() - started_s)
+        metrics.webhook_answered(verdict.outcome.value, took_s)
+        _log_line(verdict, answer.status, took_s)
         return JSONResponse(answer.content, answer.status, answer.headers)
 
     async def _judge(self, request: Request) -> Verdict:

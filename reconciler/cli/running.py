@@ -6,13 +6,15 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 from typing import Final
 
 from reconciler import daemon as daemon_jobs
+from reconciler import metrics, signals, systemd
 from reconciler.cli.context import (
     Config,
     Refused,
@@ -25,8 +27,9 @@ from reconciler.cli.context import (
 )
 from reconciler.cli.guard import guarded
 from reconciler.cli.output import complain
-from reconciler.config import Settings, require
-from reconciler.daemon import Leader, Timing, beat, jobs_of
+from reconciler.config import Address, Settings, require
+from reconciler.core.observation import moment
+from reconciler.daemon import Figures, Leader, Timing, beat, jobs_of
 from reconciler.poll import Poller
 from webhook.app import WebhookSettings, create_app
 from webhook.app import serve as run_server
@@ -53,13 +56,14 @@ def serve(config: Config = None) -> None:
                 tolerance_s=webhook.tolerance_s,
             ),
         )
-        try:
-            code = run_server(application, host=webhook.listen.host, port=webhook.listen.port)
-        except OSError as error:
-            raise Refused(
-                f"[webhook] listen: {webhook.listen} can't be bound ({error.strerror}): choose another",
-                3,
-            ) from None
+        with _metrics_at("serve", settings.metrics.serve, metrics.OF_SERVE):
+            try:
+                code = run_server(application, host=webhook.listen.host, port=webhook.listen.port)
+            except OSError as error:
+                raise Refused(
+                    f"[webhook] listen: {webhook.listen} can't be bound ({error.strerror}): choose another",
+                    3,
+                ) from None
     sys.exit(code)
 
 
@@ -78,8 +82,40 @@ def daemon(config: Config = None) -> None:
             now=now,
             fence=leader.fence,
         )
-        code = daemon_jobs.run(jobs_of(poller, _timing(settings)), db, stop, leader)
+        with _metrics_at(
+            "daemon", settings.metrics.daemon, metrics.OF_DAEMON, _figures(poller, leader).read
+        ):
+            code = daemon_jobs.run(jobs_of(poller, _timing(settings)), db, stop, leader)
     sys.exit(code)
+
+
+def _figures(poller: Poller, leader: Leader) -> Figures:
+    since_ms = poller.inbox.policy.rules.since_ms
+    return Figures(
+        poller.db,
+        leads=lambda: leader.leads,
+        now=poller.now,
+        counts_from=moment(since_ms) if since_ms else None,
+    )
+
+
+@contextmanager
+def _metrics_at(
+    key: str,
+    address: Address | None,
+    instruments: metrics.Instruments,
+    read: Callable[[], metrics.Values] | None = None,
+) -> Iterator[None]:
+    """Let Prometheus read at an address until the end of the block; None is nowhere."""
+    with ExitStack() as stack:
+        if address is not None:
+            listening = metrics.listening(address.host, address.port, instruments, read)
+            try:
+                stack.enter_context(listening)
+            except OSError as error:
+                words = f"[metrics] {key}: {address} can't be bound ({error.strerror})"
+                raise Refused(f'{words}: choose another, or "" for none', 3) from None
+        yield
 
 
 def _timing(settings: Settings) -> Timing:
@@ -105,6 +141,7 @@ def up(config: Config = None) -> None:
     require(settings, "mode", "webhook_secret", "api_key")
     with database(settings):
         pass  # What would stop both is said once, before either starts.
+    systemd.forget()
     spawn = multiprocessing.get_context("spawn")
     children = {
         # Should this program fail where it must not, its children are ended with it (`daemon`), and not waited for.
@@ -121,7 +158,7 @@ def up(config: Config = None) -> None:
 
     for each in children.values():
         each.start()
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in signals.ending():
         signal.signal(number, end)
     ended = multiprocessing.connection.wait([each.sentinel for each in children.values()])
     first = next(each for each in children.values() if each.sentinel in ended)

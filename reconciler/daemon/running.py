@@ -15,7 +15,7 @@ import structlog
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from reconciler import systemd
+from reconciler import signals, systemd
 from reconciler.daemon.jobs import Job
 from reconciler.daemon.leader import RENEW_S, Leader
 from reconciler.daemon.watch import Watch
@@ -40,7 +40,7 @@ def run(jobs: Sequence[Job], db: Database, stop: threading.Event, leader: Leader
         asked.append(number)
         stop.set()
 
-    for each in (signal.SIGTERM, signal.SIGINT):
+    for each in signals.ending():
         signal.signal(each, end)
     # It tells of every job that begins, ends or is still at it; what a job has done, the job says.
     logging.getLogger("apscheduler").setLevel(logging.ERROR)

@@ -4,9 +4,11 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, Table, and_, func, or_, select
+from sqlalchemy import RowMapping, Select, Table, and_, func, or_, select
 
 from reconciler.db import tables
+from reconciler.db.invoice_table import EMBEDDED, NAMES, InvoiceTable
+from reconciler.db.rows import any_of
 from reconciler.db.session import Tx
 
 Found = list[dict[str, Any]]
@@ -48,25 +50,46 @@ def observations_of(tx: Tx, object_ids: Iterable[str]) -> Found:
 
 
 def invoices(
-    tx: Tx, *, status: str | None = None, payment_status: str | None = None, limit: int = 50
+    tx: Tx,
+    table: InvoiceTable = EMBEDDED,
+    *,
+    status: str | None = None,
+    payment_status: str | None = None,
+    limit: int = 50,
 ) -> Found:
-    """Embedded invoices, newest change first."""
-    column = tables.invoices.c
-    asked = select(tables.invoices).order_by(column.updated_at.desc(), column.id).limit(limit)
+    """Invoices in our words, newest change first where the table tells of changes, else the newest."""
+    newest = table.column("updated_at" if "updated_at" in table.columns else "id")
+    asked = _of_table(table).order_by(newest.desc(), table.column("id")).limit(limit)
     if status is not None:
-        asked = asked.where(column.status == status)
+        asked = asked.where(table.word() == status)
     if payment_status is not None:
-        asked = asked.where(column.payment_status == payment_status)
-    return _found(tx, asked)
+        asked = asked.where(table.text("payment_status") == payment_status)
+    return [_invoice(table, row) for row in tx.execute(asked).mappings()]
 
 
-def invoice(tx: Tx, key: str) -> dict[str, Any] | None:
-    """One embedded invoice by its id, else by its number if that is unambiguous."""
-    column = tables.invoices.c
-    found = _found(tx, select(tables.invoices).where(or_(column.id == key, column.number == key)))
-    exact = [row for row in found if row["id"] == key]
-    chosen = exact or found
+def invoice(tx: Tx, key: str, table: InvoiceTable = EMBEDDED) -> dict[str, Any] | None:
+    """One invoice by its id, else by its number if that is unambiguous."""
+    names = ((table.column(name), table.values(name, [key])) for name in ("id", "number"))
+    condition = any_of(*names)
+    if condition is None:
+        return None
+    rows = tx.execute(_of_table(table).where(condition)).mappings()
+    found = [_invoice(table, row) for row in rows]
+    chosen = [row for row in found if row["id"] == key] or found
     return chosen[0] if len(chosen) == 1 else None
+
+
+def _of_table(table: InvoiceTable) -> Select[Any]:
+    columns = (table.column(name).label(name) for name in NAMES)
+    return select(*columns).where(table.rows())
+
+
+def _invoice(table: InvoiceTable, row: RowMapping) -> dict[str, Any]:
+    found = {**row, "id": str(row["id"]), "currency": str(row["currency"]).strip().lower()}
+    return found | {
+        "amount_due": table.minor_in(row["amount_due"], found["currency"]),
+        "status": table.word_in(str(row["status"])),
+    }
 
 
 def settlement(tx: Tx, invoice_id: str) -> dict[str, Any] | None:

@@ -1,12 +1,15 @@
 """How is it written down what a sweep did, however it ended?"""
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 import structlog
 
+from reconciler import metrics
 from reconciler.core.observation import moment
 from reconciler.core.schedule import Window
 from reconciler.db import sweeps
@@ -17,6 +20,8 @@ from reconciler.poll.poller import Poller
 from reconciler.stripe_api.problems import Stopped, StripeProblem
 
 log = structlog.get_logger(__name__)
+
+_ENDS: Final = (RunState.DONE, RunState.CUT, RunState.FAILED)
 
 
 @dataclass
@@ -47,6 +52,27 @@ class Tally:
 @contextmanager
 def recorded(poller: Poller, sweep: str) -> Iterator[Tally]:
     """Keep the row of a run: begun, then done, cut or failed, with what it covered. Lets every exception pass."""
+    with _counted(sweep), _written(poller, sweep) as tally:
+        yield tally
+
+
+@contextmanager
+def _counted(sweep: str) -> Iterator[None]:
+    """Count a run by its end; one whose row can't be written has failed too."""
+    metrics.sweep_began(sweep, (each.value for each in _ENDS))
+    began_s, state = time.monotonic(), RunState.FAILED
+    try:
+        yield
+        state = RunState.DONE
+    except (Stopped, LeaseLost):
+        state = RunState.CUT
+        raise
+    finally:
+        metrics.sweep_ended(sweep, state.value, time.monotonic() - began_s)
+
+
+@contextmanager
+def _written(poller: Poller, sweep: str) -> Iterator[Tally]:
     with poller.db.writing() as tx:
         run_id = sweeps.begin(tx, sweep, poller.now())
     tally = Tally()

@@ -9,8 +9,8 @@ import random
 import re
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -19,8 +19,10 @@ from typing import Any, Final
 import stripe
 import structlog
 
+from reconciler import metrics
 from reconciler.core.observation import Span, ms
 from reconciler.stripe_api.budget import Budget
+from reconciler.stripe_api.paths import template_of
 from reconciler.stripe_api.problems import ProblemKind, Stopped, StripeProblem
 
 log = structlog.get_logger(__name__)
@@ -144,8 +146,11 @@ class Gateway:
         """
         for tried in range(1, tries + 1):
             self._wait(self._budget.take())
+            if tried > 1:
+                metrics.stripe_asked_again(template_of(path))
             try:
-                return self._once(path, params or {})
+                with _counted(path):
+                    return self._once(path, params or {})
             except _NoAnswer as vain:
                 problem = self._problem(path, vain)
                 if tried == tries or not _may_help(problem, vain):
@@ -199,6 +204,21 @@ class Gateway:
         evidence = f"{what}, {request_id}" if request_id else what
         words = f"{path}: {_SENTENCES[kind]} ({evidence})"
         return StripeProblem(kind, words, status=vain.status, right=vain.right)
+
+
+@contextmanager
+def _counted(path: str) -> Iterator[None]:
+    """Count a request by what came of it; one that was never made is none."""
+    where = template_of(path)
+    try:
+        yield
+    except _NoAnswer as vain:
+        metrics.stripe_asked(where, str(vain.status or "none"))
+        raise
+    except StripeProblem:
+        metrics.stripe_asked(where, "unreadable")
+        raise
+    metrics.stripe_asked(where, "200")
 
 
 _SENTENCES: Final = {

@@ -12,6 +12,8 @@ from reconciler.cli import main
 
 ROOT = Path(__file__).parents[2]
 MODE = '[stripe]\nmode = "test"\n'
+# Their ports are the same for all programs of a machine.
+NO_METRICS = {"RECONCILER_METRICS__SERVE": "", "RECONCILER_METRICS__DAEMON": ""}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """The real program in a folder of its own; it gets no variable of ours but those given here."""
+    """The real program in a folder of its own, without metrics; it gets no other variable of ours but those given here."""
 
     folder: Path
 
@@ -43,7 +45,7 @@ class Program:
         done = subprocess.run(
             [sys.executable, "-m", "reconciler", *arguments],
             cwd=self.folder,
-            env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **environ},
+            env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **NO_METRICS, **environ},
             capture_output=True,
             text=True,
             timeout=60,

@@ -107,9 +107,22 @@ def test_it_names_the_key_and_the_mend(
 )
 def test_it_refuses_what_no_server_can_listen_on(address: str, tmp_path: Path) -> None:
     """A listen address has a host and a port, and IPv6 stands in brackets."""
-    [problem] = problems_of(f"[metrics]\nserve = {json.dumps(address)}\n", tmp_path)
+    written = 'must be written "host:port" or "[IPv6 address]:port"'
 
-    assert 'serve: must be written "host:port" or "[IPv6 address]:port"' in problem
+    [metrics] = problems_of(f"[metrics]\nserve = {json.dumps(address)}\n", tmp_path)
+    [webhook] = problems_of(f"[webhook]\nlisten = {json.dumps(address)}\n", tmp_path)
+
+    assert f'serve: {written}, or "" for none, not' in metrics
+    assert f"listen: {written}, not" in webhook
+
+
+def test_it_can_listen_to_prometheus_nowhere_but_to_stripe(tmp_path: Path) -> None:
+    """An empty address switches the metrics off, in as many processes as you like; the webhook needs one."""
+    text = '[metrics]\nserve = ""\ndaemon = ""\n[webhook]\nlisten = ""\n'
+
+    [problem] = problems_of(text, tmp_path)
+
+    assert "[webhook] listen: must be written" in problem
 
 
 @pytest.mark.parametrize(

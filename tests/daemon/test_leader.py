@@ -1,21 +1,13 @@
 """Does one daemon lead, and does another take over without the two ever working at once?"""
 
-from sqlalchemy import update
 from structlog.testing import capture_logs
 
 from reconciler.daemon import Leader
 from reconciler.daemon.leader import TTL
-from reconciler.db import leases, tables
 from reconciler.db.leases import LeaseLost
 from reconciler.db.session import Database, Tx, open_database
 from tests.db.scratch import lock_of_a_stranger
-
-
-def _run_out(database: Database) -> None:
-    with database.writing() as tx:
-        held = leases.current(tx, "daemon")
-        assert held is not None
-        tx.execute(update(tables.leases).values(expires_at=held.expires_at - TTL))
+from tests.journeys.programs import let_lease_run_out
 
 
 def _passes(database: Database, leader: Leader) -> bool:
@@ -49,7 +41,7 @@ def test_it_takes_over_when_the_lease_has_run_out(database: Database) -> None:
     now_s = [0.0]
     first, second = Leader(database, monotonic=lambda: now_s[0]), Leader(database)
     first.tend()
-    _run_out(database)
+    let_lease_run_out(database)
     now_s[0] = TTL.total_seconds()
 
     gained = second.tend()
@@ -100,7 +92,7 @@ def test_it_lets_nothing_through_that_was_begun_before_it_was_lost(database: Dat
     first, second = Leader(database), Leader(database)
     first.tend()
     with first.reign():
-        _run_out(database)
+        let_lease_run_out(database)
         second.tend()
         first.tend()
         second.resign()

@@ -22,6 +22,8 @@ AWAY = StripeProblem(ProblemKind.UNAVAILABLE, "/v1/events: Stripe gives no answe
 def signals_restored() -> Iterator[None]:
     """Undo what the daemon does to signals and to a logger, which outlives it only inside a test."""
     kept = {each: signal.getsignal(each) for each in (signal.SIGTERM, signal.SIGINT)}
+    # The tests themselves may run where a shell ignores Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     yield
     for each, handler in kept.items():
         signal.signal(each, handler)

@@ -20,6 +20,9 @@ from reconciler.apply import Policy, apply_payment_state
 from reconciler.core.observation import InvoiceSeen, Source
 from reconciler.db import events, tables
 from reconciler.db.session import Database
+from reconciler.simulator import till
+from reconciler.simulator.world import AppInvoice
+from tests import truth
 from tests.journeys.programs import Running, Start, Stripe, environment, simulated_stripe
 from tests.journeys.programs import start as start_program
 from tests.journeys.stories import SECRET, Sender
@@ -82,6 +85,7 @@ def start_server(database_url: str, schema: str, folder: Path) -> Server:
         "RECONCILER_DATABASE__SCHEMA": schema,
         "RECONCILER_STRIPE__MODE": "test",
         "RECONCILER_WEBHOOK__LISTEN": f"127.0.0.1:{port}",
+        "RECONCILER_METRICS__SERVE": "",
         "STRIPE_WEBHOOK_SECRET": SECRET,
     }
     with (folder / "serve.log").open("ab") as log:
@@ -132,6 +136,23 @@ def add_invoices(db: Database, *rows: dict[str, object]) -> None:
         seen = [InvoiceSeen(str(row["id"])) for row in rows]
         now = datetime.now(UTC)
         apply_payment_state(tx, seen, source=Source.MANUAL, now=now, policy=Policy())
+
+
+def billed(db: Database, stripe: Stripe, number: int, amount: int) -> str:
+    """Bill an amount as an app would, and make the PaymentIntent that is to pay it; returns its id."""
+    name = f"INV-{number}"
+    add_invoices(db, {"id": str(number), "number": name, "amount_due": amount})
+    known = AppInvoice(id=str(number), number=name, currency="eur", amount_due=amount)
+    stripe.world.invoices[known.id] = known
+    named = {"invoice_id": name}
+    intent = till.make_intent(stripe.world, amount=amount, currency="eur", metadata=named)
+    stripe.world.meant[intent] = known.id
+    return intent
+
+
+def problems(db: Database, stripe: Stripe) -> list[str]:
+    """What is not as it is in truth."""
+    return truth.problems(db, stripe.world, Policy(), now=datetime.now(UTC))
 
 
 @pytest.fixture

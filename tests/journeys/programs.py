@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -26,16 +26,21 @@ from tests.journeys.stories import SECRET
 ROOT = Path(__file__).resolve().parents[2]
 KEY = "rk_test_0123456789"
 WITHIN_S = 20
+ENDS_WITHIN_S = 10
 STALLS_S = 60
 
 
 @dataclass
 class StallingApi:
-    """The API of a world; while `is_stalling`, every page of a list but the first keeps its client waiting."""
+    """The API of a world; while `is_stalling`, every page of a list but the first keeps its client waiting.
+
+    It does so for `stall_s` before the first byte, or, where `drip_s` is given, for so long after each.
+    """
 
     api: Api
     is_stalling: bool = False
     stall_s: float = STALLS_S
+    drip_s: float = 0.0
     stalled: list[Request] = field(default_factory=list)
 
     def answer(self, request: Request) -> Answer:
@@ -43,8 +48,14 @@ class StallingApi:
         answer = self.api.answer(request)
         if self.is_stalling and any(name == "starting_after" for name, _ in request.query):
             self.stalled.append(request)
-            return Answer(answer.status, answer.headers, answer.body, stall_s=self.stall_s)
+            if self.drip_s:
+                return replace(answer, drip_s=self.drip_s)
+            return replace(answer, stall_s=self.stall_s)
         return answer
+
+    def stalls(self, path: str) -> bool:
+        """Whether somebody waits, or has waited, for a page of a list."""
+        return any(each.path == path for each in self.stalled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +102,7 @@ class Running:
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask the program to end and return its exit code."""
         self.process.send_signal(number)
-        return self.process.wait(timeout=WITHIN_S)
+        return self.process.wait(timeout=ENDS_WITHIN_S)
 
     def kill(self) -> None:
         """End the program without any warning."""
@@ -123,13 +134,17 @@ def start(folder: Path, *arguments: str, **environ: str) -> Running:
 def environment(
     database_url: str, schema: str, base_url: str, port: int | None = None
 ) -> dict[str, str]:
-    """Give the variables of a program that sweeps every second and, where it serves, listens on a port."""
+    """Give the variables of a program that sweeps every second, and listens on one port where it serves."""
     return {
         "DATABASE_URL": database_url,
         "RECONCILER_DATABASE__SCHEMA": schema,
         "RECONCILER_STRIPE__MODE": "test",
         "RECONCILER_STRIPE__REQUESTS_PER_S": "100",
         "RECONCILER_SWEEPS__EVENTS_S": "1",
+        # The simulated Stripe lists an event at once, and nobody need wait for it.
+        "RECONCILER_SWEEPS__EVENTS_LAG_S": "0",
+        "RECONCILER_METRICS__SERVE": "",
+        "RECONCILER_METRICS__DAEMON": "",
         "RECONCILER_WEBHOOK__LISTEN": f"127.0.0.1:{port or free_port()}",
         "STRIPE_API_BASE": base_url,
         "STRIPE_API_KEY": KEY,

@@ -1,0 +1,1 @@
+"""Whether the services can be installed and run as the manual says."""
