@@ -2,7 +2,15 @@
 
 from typing import Any
 
-from reconciler.cli.context import AsJson, Config, Refused, app, database, settings_of
+from reconciler.cli.context import (
+    AsJson,
+    Config,
+    Refused,
+    app,
+    database,
+    invoices_of,
+    settings_of,
+)
 from reconciler.cli.lateness import sentence
 from reconciler.cli.output import cell, money, say, say_json
 from reconciler.db import lateness, queries
@@ -12,11 +20,14 @@ from reconciler.db.session import Tx
 @app.command()
 def explain(invoice: str, config: Config = None, as_json: AsJson = False) -> None:
     """Tell how an invoice came to its state: what Stripe said, what was decided, and by which rule."""
-    with database(settings_of(config)) as db, db.reading() as tx:
-        found = queries.invoice(tx, invoice)
-        if found is None:
-            raise Refused(f"no invoice has the id or number {invoice!r}", 1)
-        story = _story(tx, found)
+    settings = settings_of(config)
+    with database(settings) as db:
+        source = invoices_of(settings, db)
+        with db.reading() as tx:
+            found = queries.invoice(tx, invoice, source)
+            if found is None:
+                raise Refused(f"no invoice has the id or number {invoice!r}", 1)
+            story = _story(tx, found)
     if as_json:
         say_json(story)
         return

@@ -1,4 +1,4 @@
-"""`invoices import | list | show`: the embedded invoice table."""
+"""`invoices import | list | show`: the embedded invoice table, or the app's own."""
 
 from pathlib import Path
 from typing import Annotated
@@ -13,6 +13,7 @@ from reconciler.cli.context import (
     Refused,
     app,
     database,
+    invoices_of,
     now,
     policy_of,
     settings_of,
@@ -20,7 +21,7 @@ from reconciler.cli.context import (
 from reconciler.cli.output import complain, details, money, say, say_json, table
 from reconciler.db import queries
 
-group = typer.Typer(help="The embedded invoices.", no_args_is_help=True)
+group = typer.Typer(help="The invoices.", no_args_is_help=True)
 app.add_typer(group, name="invoices")
 
 
@@ -64,8 +65,13 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List invoices, the last changed first."""
-    with database(settings_of(config)) as db, db.reading() as tx:
-        found = queries.invoices(tx, status=status, payment_status=payment_status, limit=limit)
+    settings = settings_of(config)
+    with database(settings) as db:
+        source = invoices_of(settings, db)
+        with db.reading() as tx:
+            found = queries.invoices(
+                tx, source, status=status, payment_status=payment_status, limit=limit
+            )
     if as_json:
         say_json(found)
         return
@@ -82,20 +88,24 @@ def list_(
             )
             for row in found
         ),
-        empty="No invoices. Import some: reconciler invoices import FILE.csv",
+        empty="No invoices."
+        + (" Import some: reconciler invoices import FILE.csv" if source.is_ours else ""),
     )
 
 
 @group.command("show")
 def show(key: str, config: Config = None, as_json: AsJson = False) -> None:
     """Show one invoice with its settlement and its payments."""
-    with database(settings_of(config)) as db, db.reading() as tx:
-        invoice = queries.invoice(tx, key)
-        if invoice is None:
-            raise Refused(f"no invoice has the id or number {key!r}", 1)
-        settlement = queries.settlement(tx, invoice["id"])
-        payments = queries.allocations_of_invoice(tx, invoice["id"])
-        claims = queries.claims_of_invoice(tx, invoice["id"])
+    settings = settings_of(config)
+    with database(settings) as db:
+        source = invoices_of(settings, db)
+        with db.reading() as tx:
+            invoice = queries.invoice(tx, key, source)
+            if invoice is None:
+                raise Refused(f"no invoice has the id or number {key!r}", 1)
+            settlement = queries.settlement(tx, invoice["id"])
+            payments = queries.allocations_of_invoice(tx, invoice["id"])
+            claims = queries.claims_of_invoice(tx, invoice["id"])
     if as_json:
         say_json({**invoice, "settlement": settlement, "payments": payments, "claims": claims})
         return

@@ -24,7 +24,7 @@ def init(
     start = _day(since) if since else None
     db = connect(settings, create=True)
     try:
-        migrate.upgrade(db)
+        migrate.upgrade(db, theirs=[name for name in (settings.invoices.table,) if name])
         with db.writing() as tx:
             mode = events.settle_setting(tx, "mode", settings.stripe.mode or "test")
             today = datetime.now(UTC).date().isoformat()

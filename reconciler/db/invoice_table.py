@@ -7,7 +7,7 @@ columns are ever written: `status`, `payment_status` and `paid_at`.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import tzinfo
-from decimal import Decimal
+from decimal import Decimal, InvalidOperation
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -46,6 +46,7 @@ NAMES: Final = (
     "updated_at",
 )
 """Our names of all columns; the app's table need not have every one."""
+_MAJOR_MAX: Final = 10**15
 REQUIRED: Final = ("id", "currency", "amount_due")
 
 
@@ -98,7 +99,7 @@ class InvoiceTable:
         return func.lower(self.text("currency"))
 
     def minor(self) -> ColumnElement[int]:
-        """What is due in Stripe's minor units."""
+        """What is due in Stripe's minor units; NULL for what is more than anybody has."""
         amount = self.column("amount_due")
         if not self.in_decimals:
             return amount
@@ -108,7 +109,8 @@ class InvoiceTable:
             (currency.in_(sorted(THREE_DECIMAL)), 1000),
             else_=100,
         )
-        return cast(func.round(amount * factor), BigInteger)
+        minor = cast(func.round(amount * factor), BigInteger)
+        return case((func.abs(amount) < _MAJOR_MAX, minor), else_=null())
 
     def word(self) -> ColumnElement[str]:
         """Our word for the status."""
@@ -127,10 +129,13 @@ class InvoiceTable:
 
     def minor_in(self, amount: Any, currency: str) -> int:
         """An amount of the table in Stripe's minor units. Raises ValueError for one that is no whole number of them."""
-        number = amount if isinstance(amount, Decimal) else Decimal(str(amount))
+        try:
+            number = amount if isinstance(amount, Decimal) else Decimal(str(amount))
+        except InvalidOperation:
+            raise ValueError("the amount is no number") from None
         if self.in_decimals:
             return to_minor(number, currency)
-        if number != number.to_integral_value():
+        if not number.is_finite() or number != number.to_integral_value():
             raise ValueError("the amount is no whole number of minor units")
         return int(number)
 

@@ -5,6 +5,7 @@ the same write lock as everything else: a crash leaves the old schema or the new
 that upgrade at once the second finds nothing left to change.
 """
 
+from collections.abc import Collection
 from enum import Enum
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from sqlalchemy import Column, MetaData, String, Table, inspect, select
 from sqlalchemy.schema import CreateSchema
 
 from reconciler.db.session import Database, StatementFailed, Tx
+from reconciler.db.tables import metadata
 
 VERSION_TABLE = "schema_version"
 MIGRATIONS = Path(__file__).with_name("migrations")
@@ -43,15 +45,21 @@ _MENDING = {
 }
 
 
-def upgrade(db: Database, *, to: str = "head", scripts: Path = MIGRATIONS) -> None:
+def upgrade(
+    db: Database, *, to: str = "head", scripts: Path = MIGRATIONS, theirs: Collection[str] = ()
+) -> None:
     """Bring the tables to revision `to`; make them, and PostgreSQL's schema, if they are missing.
 
-    Raises SchemaMismatch for a database that is newer than this program.
+    `theirs` are tables of the app that may be there beside ours. Raises SchemaMismatch for a database that is newer than this
+    program, or in which others have taken our names.
     """
     with db.migrating() as tx:
         _create_schema(tx, db.schema)
-        if _state(tx, db.schema, scripts) is SchemaState.NEWER:
+        found = _state(tx, db.schema, scripts)
+        if found is SchemaState.NEWER:
             raise SchemaMismatch(_MENDING[SchemaState.NEWER])
+        if found is SchemaState.MISSING:
+            _require_names(tx, db.schema, theirs)
         command.upgrade(_config(scripts, tx), to)
         _require_parents(tx)
 
@@ -84,6 +92,15 @@ def _revision(tx: Tx, schema: str | None) -> str | None:
     if not inspect(tx).has_table(VERSION_TABLE, schema=schema):
         return None
     return tx.scalar(select(_version.c.version_num))
+
+
+def _require_names(tx: Tx, schema: str | None, theirs: Collection[str]) -> None:
+    taken = {*metadata.tables} & {*inspect(tx).get_table_names(schema)} - {*theirs}
+    if taken:
+        mend = "give us another file" if schema is None else "name another one in [database] schema"
+        raise SchemaMismatch(
+            f"Tables of ours are called like some that are there ({', '.join(sorted(taken))}): {mend}."
+        )
 
 
 def _create_schema(tx: Tx, schema: str | None) -> None:

@@ -20,14 +20,14 @@ ADA = "ada@example.org"
 class App:
     """An app: its schema on each database, its settings for us, and how its first invoice is told from outside.
 
-    `row` is SQL that reads the first invoice's three columns that we may write (NULL for one that is not there), `paid` is
-    what stands in them after it was paid.
+    `keys` are the names of two open invoices over the same amount. `row` is SQL that reads the three columns of one that we
+    may write (NULL for one that is not there), `paid` is what stands in them after it was paid.
     """
 
     name: str
     sql: dict[str, tuple[str, ...]]
     settings: str
-    key: str
+    keys: tuple[str, str]
     currency: str
     due_minor: int
     row: str
@@ -50,10 +50,16 @@ class App:
         """The part of config.toml that describes the app's table."""
         return self.settings.replace("{schema}", self._prefix(database))
 
-    def state(self, database: Database) -> tuple[Any, ...]:
-        """What stands in the columns of the first invoice, with the kind of its moment."""
+    @property
+    def key(self) -> str:
+        """The name of the first invoice."""
+        return self.keys[0]
+
+    def state(self, database: Database, key: str = "") -> tuple[Any, ...]:
+        """What stands in the columns of an invoice, by default the first, with the kind of its moment."""
+        asked = self.row.replace("{schema}", self._prefix(database))
         with database.reading() as tx:
-            found = tx.execute(text(self.row.replace("{schema}", self._prefix(database)))).one()
+            found = tx.execute(text(asked.replace("{key}", key or self.key))).one()
         word, says, at = found
         return word, says, kind_of(at)
 
@@ -90,7 +96,7 @@ def _django(serial: str, moment: str, prefix: str) -> tuple[str, ...]:
         )""",
         f"""INSERT INTO {prefix}billing_invoice (number, customer_id, currency, total, status, created) VALUES
             ('2026-0001', 7, 'EUR', 119.00, 'sent', '2026-01-05 09:00:00'),
-            ('2026-0002', 7, 'EUR', 49.90, 'sent', '2026-01-05 09:00:00'),
+            ('2026-0002', 7, 'EUR', 119.00, 'sent', '2026-01-05 09:00:00'),
             ('2026-0003', 8, 'EUR', 49.90, 'draft', '2026-01-05 09:00:00')""",
     )
 
@@ -124,10 +130,10 @@ created_at = "created"
 [invoices.words]
 open = "sent"
 """,
-    key="2026-0001",
+    keys=("2026-0001", "2026-0002"),
     currency="eur",
     due_minor=11900,
-    row="SELECT status, payment_state, paid_at FROM {schema}billing_invoice WHERE number = '2026-0001'",
+    row="SELECT status, payment_state, paid_at FROM {schema}billing_invoice WHERE number = '{key}'",
     paid=("paid", "paid", datetime),
     grants=(
         "GRANT SELECT, UPDATE (status, payment_state, paid_at) ON djangoapp.billing_invoice TO {user}",
@@ -135,6 +141,7 @@ open = "sent"
 )
 
 _UUID = "0b6e1c1e-6a0f-4d37-9f0c-9f3f6a1f2a01"
+_NEXT_UUID = "0b6e1c1e-6a0f-4d37-9f0c-9f3f6a1f2a03"
 _OTHER_UUID = "0b6e1c1e-6a0f-4d37-9f0c-9f3f6a1f2a02"
 
 
@@ -154,6 +161,7 @@ def _prisma(key: str, word: str, moment: str, prefix: str) -> tuple[str, ...]:
         )""",
         f"""INSERT INTO {prefix}"Invoice" ("id", "userId", "amountCents", "status") VALUES
             ('{_UUID}', '{_OTHER_UUID}', 2500, 'OPEN'),
+            ('{_NEXT_UUID}', '{_OTHER_UUID}', 2500, 'OPEN'),
             ('{_OTHER_UUID}', '{_OTHER_UUID}', 2500, 'VOID')""",
     )
 
@@ -188,10 +196,10 @@ paid = "PAID"
 void = "VOID"
 uncollectible = "UNCOLLECTIBLE"
 """,
-    key=_UUID,
+    keys=(_UUID, _NEXT_UUID),
     currency="usd",
     due_minor=2500,
-    row=f"""SELECT "status", "paymentStatus", "paidAt" FROM {{schema}}"Invoice" WHERE "id" = '{_UUID}'""",
+    row="""SELECT "status", "paymentStatus", "paidAt" FROM {schema}"Invoice" WHERE "id" = '{key}'""",
     paid=("PAID", "paid", datetime),
     grants=(
         """GRANT SELECT, UPDATE ("status", "paymentStatus", "paidAt") ON prismaapp."Invoice" TO {user}""",
@@ -217,7 +225,8 @@ def _french(serial: str, moment: str, flag: str, prefix: str) -> tuple[str, ...]
         f"""INSERT INTO {prefix}factures (numero, courriel, montant_ttc, statut, supprimee, creee_le) VALUES
             ('F-2026-17', '{ADA}', 240.00, 'à payer', {no}, '2026-01-05 09:00:00'),
             ('F-2026-17', '{ADA}', 240.00, 'à payer', {yes}, '2026-01-05 09:00:00'),
-            ('F-2026-18', '{ADA}', 80.50, 'annulée', {no}, '2026-01-05 09:00:00')""",
+            ('F-2026-18', '{ADA}', 240.00, 'à payer', {no}, '2026-01-05 09:00:00'),
+            ('F-2026-19', '{ADA}', 80.50, 'annulée', {no}, '2026-01-05 09:00:00')""",
     )
 
 
@@ -257,10 +266,10 @@ open = "à payer"
 paid = "payée"
 void = "annulée"
 """,
-    key="F-2026-17",
+    keys=("F-2026-17", "F-2026-18"),
     currency="eur",
     due_minor=24000,
-    row="SELECT statut, NULL, payee_le FROM {schema}factures WHERE numero = 'F-2026-17' AND NOT supprimee",
+    row="SELECT statut, NULL, payee_le FROM {schema}factures WHERE numero = '{key}' AND NOT supprimee",
     paid=("payée", None, date),
     grants=("GRANT SELECT, UPDATE (statut, payee_le) ON frenchapp.factures TO {user}",),
 )

@@ -1,45 +1,21 @@
 """Is an app's own table settled like ours, without one column more written than may be?"""
 
-import tomllib
-from zoneinfo import ZoneInfo
-
 import pytest
 from sqlalchemy import text
 
 from reconciler.apply import Policy
 from reconciler.core.ledger import Rules
-from reconciler.db.adopted import Description, adopt
-from reconciler.db.invoice_table import InvoiceTable
+from reconciler.db import queries
 from reconciler.db.session import Database
 from reconciler.inbox import Inbox
 from reconciler.poll import RecentSweep, read_due, sweep_invoices, sweep_open, sweep_recent
 from reconciler.simulator import till
 from reconciler.verify import verify
 from tests.adoption.apps import App
+from tests.adoption.describing import adopted, described
 from tests.poll.account import SINCE_MS, Account
 
 RECENT = RecentSweep(name="recent", reach_s=2 * 86_400)
-
-
-def described(app: App, database: Database) -> Description:
-    """What the settings would say."""
-    whole = tomllib.loads(app.config(database))
-    found = whole["invoices"]
-    return Description(
-        table=found["table"],
-        columns=found["columns"],
-        words=found["words"],
-        payable=tuple(found.get("payable", ("open",))),
-        in_decimals=found.get("amounts") == "decimal",
-        only=found.get("filter", ""),
-        zone=ZoneInfo(whole.get("report", {}).get("timezone", "UTC")),
-    )
-
-
-def adopted(app: App, database: Database) -> InvoiceTable:
-    """The app's table as we see it."""
-    with database.reading() as tx:
-        return adopt(tx, described(app, database))
 
 
 @pytest.fixture
@@ -128,9 +104,25 @@ def test_it_settles_what_the_app_wrote_back(account: Account, app: App, database
     sweep_recent(account.poller, RECENT)
     found = adopted(app, database)
     with database.writing() as tx:
-        status = found.columns["status"]
+        status = found.columns["status"].name  # type: ignore[attr-defined]
         tx.execute(found.table.update().where(found.rows()).values({status: open_word}))
 
     sweep_invoices(account.poller)
 
     assert app.state(database) == app.paid
+
+
+def test_it_is_told_in_our_words(app: App, database: Database) -> None:
+    """Commands show an app's invoice under our names, in minor units, found by its number or its id."""
+    found = adopted(app, database)
+
+    with database.reading() as tx:
+        invoice = queries.invoice(tx, app.key, found) or {}
+        listed = [row["id"] for row in queries.invoices(tx, found, status="open")]
+
+    assert (invoice["status"], invoice["amount_due"], invoice["currency"]) == (
+        "open",
+        app.due_minor,
+        app.currency,
+    )
+    assert invoice["id"] in listed

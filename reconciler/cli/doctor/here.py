@@ -5,13 +5,13 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from reconciler.cli.context import Refused, database
+from reconciler.cli.context import Refused, database, invoices_of
 from reconciler.cli.lines import Colour, Line
 from reconciler.cli.output import cell
 from reconciler.config import Settings, SettingsError, redacted_url, require
-from reconciler.db import queries
+from reconciler.db import adoption_checks, queries
 from reconciler.db.migrate import SchemaMismatch
-from reconciler.db.session import StatementFailed, StorageUnavailable
+from reconciler.db.session import Database, StatementFailed, StorageUnavailable
 from reconciler.stripe_api.signature import SignatureFault
 
 # After so long without a good delivery a bad one is no stranger's any more, it is all that comes.
@@ -57,13 +57,37 @@ def database_lines(settings: Settings) -> Iterator[Line]:
     """Whether the database is there and right, and what its count of deliveries says."""
     where = redacted_url(settings.secrets.database_url.get_secret_value())
     try:
-        with database(settings) as db, db.reading() as tx:
-            health = queries.health(tx)
+        with database(settings) as db:
+            with db.reading() as tx:
+                health = queries.health(tx)
+            invoices = list(_invoices(settings, db))
     except (StorageUnavailable, StatementFailed, SchemaMismatch, Refused, SettingsError) as error:
         yield Line(Colour.RED, "database", f"{where}: {error}")
         return
     yield Line(Colour.GOOD, "database", f"{where}, schema right")
+    yield from invoices
     yield _webhook(health)
+
+
+def _invoices(settings: Settings, db: Database) -> Iterator[Line]:
+    """Whether the app's own table is as the settings describe it, where there is one."""
+    if not settings.invoices.table:
+        return
+    try:
+        table = invoices_of(settings, db)
+    except SettingsError as error:
+        for problem in error.problems:
+            yield Line(Colour.RED, "invoices", problem)
+        return
+    with db.reading() as tx:
+        found = list(adoption_checks.findings(tx, table))
+    written = ", ".join(str(table.columns[each].name) for each in table.written)
+    words = f"{settings.invoices.table}: writes {written or 'nothing'}"
+    if missing := adoption_checks.left_out(table):
+        words += f"; has no {', '.join(missing)}"
+    yield Line(Colour.GOOD, "invoices", words)
+    for each in found:
+        yield Line(Colour.RED if each.is_bad else Colour.LOOK, "invoices", each.what)
 
 
 def _is_full(settings: Settings) -> bool:

@@ -164,44 +164,11 @@ def upgrade() -> None:
         sa.Column("value", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_installation")),
     )
-    op.create_table(
-        "invoices",
-        sa.Column("id", sa.Text(), nullable=False),
-        sa.Column("number", sa.Text(), nullable=True),
-        sa.Column("customer_name", sa.Text(), nullable=True),
-        sa.Column("customer_email", sa.Text(), nullable=True),
-        sa.Column("user_id", sa.Text(), nullable=True),
-        sa.Column("currency", sa.Text(), nullable=False),
-        sa.Column("amount_due", BigInt, nullable=False),
-        sa.Column("status", sa.Text(), server_default="open", nullable=False),
-        sa.Column("payment_status", sa.Text(), nullable=True),
-        sa.Column("paid_at", UtcDateTime(), nullable=True),
-        sa.Column("stripe_payment_intent_id", sa.Text(), nullable=True),
-        sa.Column("stripe_checkout_session_id", sa.Text(), nullable=True),
-        sa.Column("stripe_payment_link_id", sa.Text(), nullable=True),
-        sa.Column("created_at", UtcDateTime(), nullable=False),
-        sa.Column("updated_at", UtcDateTime(), nullable=False),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoices")),
-    )
-    op.create_index("ix_invoices_number", "invoices", ["number"], unique=False)
-    op.create_index(
-        op.f("ix_invoices_stripe_checkout_session_id"),
-        "invoices",
-        ["stripe_checkout_session_id"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_invoices_stripe_payment_intent_id"),
-        "invoices",
-        ["stripe_payment_intent_id"],
-        unique=False,
-    )
-    op.create_index(
-        op.f("ix_invoices_stripe_payment_link_id"),
-        "invoices",
-        ["stripe_payment_link_id"],
-        unique=False,
-    )
+    # In a SQLite file that is the app's too, a table of that name is the app's.
+    if op.get_bind().dialect.name != "sqlite" or not sa.inspect(op.get_bind()).has_table(
+        "invoices"
+    ):
+        _create_invoices()
     op.create_table(
         "notifications",
         sa.Column("id", BigInt, autoincrement=True, nullable=False),
@@ -368,4 +335,45 @@ def upgrade() -> None:
         sa.Column("last_bad_at", UtcDateTime(), nullable=True),
         sa.Column("last_bad_reason", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_webhook_health")),
+    )
+
+
+def _create_invoices() -> None:
+    op.create_table(
+        "invoices",
+        sa.Column("id", sa.Text(), nullable=False),
+        sa.Column("number", sa.Text(), nullable=True),
+        sa.Column("customer_name", sa.Text(), nullable=True),
+        sa.Column("customer_email", sa.Text(), nullable=True),
+        sa.Column("user_id", sa.Text(), nullable=True),
+        sa.Column("currency", sa.Text(), nullable=False),
+        sa.Column("amount_due", BigInt, nullable=False),
+        sa.Column("status", sa.Text(), server_default="open", nullable=False),
+        sa.Column("payment_status", sa.Text(), nullable=True),
+        sa.Column("paid_at", UtcDateTime(), nullable=True),
+        sa.Column("stripe_payment_intent_id", sa.Text(), nullable=True),
+        sa.Column("stripe_checkout_session_id", sa.Text(), nullable=True),
+        sa.Column("stripe_payment_link_id", sa.Text(), nullable=True),
+        sa.Column("created_at", UtcDateTime(), nullable=False),
+        sa.Column("updated_at", UtcDateTime(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_invoices")),
+    )
+    op.create_index("ix_invoices_number", "invoices", ["number"], unique=False)
+    op.create_index(
+        op.f("ix_invoices_stripe_checkout_session_id"),
+        "invoices",
+        ["stripe_checkout_session_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_invoices_stripe_payment_intent_id"),
+        "invoices",
+        ["stripe_payment_intent_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_invoices_stripe_payment_link_id"),
+        "invoices",
+        ["stripe_payment_link_id"],
+        unique=False,
     )
