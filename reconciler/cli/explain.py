@@ -1,6 +1,8 @@
-"""`explain INVOICE`: every event, observation and decision that led to its state, in order."""
+"""`explain INVOICE`: every event, read and decision that led to its state, in order, and the rule that decided."""
 
-from typing import Any
+import shutil
+import textwrap
+from typing import Any, Final
 
 from reconciler.cli.context import (
     AsJson,
@@ -12,9 +14,11 @@ from reconciler.cli.context import (
     settings_of,
 )
 from reconciler.cli.lateness import sentence
-from reconciler.cli.output import cell, money, say, say_json
-from reconciler.db import lateness, queries
-from reconciler.db.session import Tx
+from reconciler.cli.output import cell, money, safe, say, say_json
+from reconciler.cli.story import MEANINGS, claim_words, due_words, rule_words, story_of
+from reconciler.db import queries
+
+_INDENT: Final = " " * len("2026-01-01 00:00:00  ")
 
 
 @app.command()
@@ -27,70 +31,63 @@ def explain(invoice: str, config: Config = None, as_json: AsJson = False) -> Non
             found = queries.invoice(tx, invoice, source)
             if found is None:
                 raise Refused(f"no invoice has the id or number {invoice!r}", 1)
-            story = _story(tx, found)
+            story = story_of(tx, found)
     if as_json:
         say_json(story)
         return
-    _tell(story)
+    _tell_state(story)
+    _tell_payments(story)
+    _tell_steps(story)
 
 
-def _story(tx: Tx, invoice: dict[str, Any]) -> dict[str, Any]:
-    settlement = queries.settlement(tx, invoice["id"])
-    allocations = queries.allocations_of_invoice(tx, invoice["id"])
-    claims = queries.claims_of_invoice(tx, invoice["id"])
-    ids = {row["payment_id"] for row in allocations} | {row["holder_id"] for row in claims}
-    objects = set(ids)
-    for id_ in ids:
-        payment = queries.payment(tx, id_) or {}
-        for name in ("refunds", "disputes", "checkout_sessions"):
-            objects |= {row["id"] for row in payment.get(name, ())}
-        references = payment.get("references", ())
-        objects |= {row["value"] for row in references if row["kind"] == "charge"}
-    return {
-        "invoice": invoice,
-        "settlement": settlement,
-        "allocations": allocations,
-        "claims": claims,
-        "first_told": lateness.told_of(tx, sorted(ids)),
-        "events": queries.events_about(tx, objects),
-        "transitions": queries.transitions_of(tx, {invoice["id"], *ids}),
-        "notifications": queries.notifications_of(tx, invoice["id"]),
-    }
-
-
-def _tell(story: dict[str, Any]) -> None:
+def _tell_state(story: dict[str, Any]) -> None:
     invoice, settlement = story["invoice"], story["settlement"]
-    currency = invoice["currency"]
-    due = money(invoice["amount_due"], currency)
-    name = invoice["number"] or invoice["id"]
-    say(f"Invoice {name}: {due}, {invoice['status']}, {invoice['payment_status'] or 'no payment'}.")
+    _say(f"Invoice {invoice['number'] or invoice['id']} over {due_words(invoice)}")
+    word = invoice["payment_status"]
+    meaning = f"{word}: {MEANINGS.get(word, 'a word that is not ours')}" if word else "no payment"
+    paid_at = invoice["paid_at"]
+    _say(f"  status          {invoice['status']}")
+    _say(f"  payment_status  {meaning}", "    ")
+    _say(f"  paid at         {cell(paid_at)}{' UTC' if paid_at else ''}")
     if settlement is not None:
-        parts = ("received", "refunded", "disputed", "net")
-        say(", ".join(f"{part} {money(settlement[part], currency)}" for part in parts) + ".")
+        parts = (
+            f"{name} {money(settlement[name], settlement['currency'])}"
+            for name in ("received", "refunded", "disputed")
+        )
+        held = money(settlement["net"], settlement["currency"])
+        _say(f"  {', '.join(parts)}; {held} is held", "    ")
+
+
+def _tell_payments(story: dict[str, Any]) -> None:
     for row in story["allocations"]:
         amount = money(row["amount"], row["currency"])
-        say(f"{row['payment_id']} ({row['status']}) pays {amount}: {row['rule']}.")
+        words = f"{row['payment_id']} ({row['status']}) pays {amount}: {rule_words(row)}."
+        _say(f"  {words}", "    ")
     for told in story["first_told"]:
-        say(sentence(told))
+        _say(f"  {sentence(told)}", "    ")
     for row in story["claims"]:
-        say(f"{row['holder_id']} names it: {row['kind']}.")
-    lines = [
-        (row["received_at"], f"{row['source']} brought {row['type']} ({row['id']}): {row['state']}")
-        for row in story["events"]
-    ]
-    lines += [
-        (
-            row["at"],
-            f"{row['subject_kind']} {row['subject_id']}: {row['field']}"
-            f" {row['old'] or '-'} -> {row['new'] or '-'}"
-            + (f" ({row['rule']})" if row["rule"] else ""),
-        )
-        for row in story["transitions"]
-    ]
-    lines += [
-        (row["enqueued_at"], f"user {row['user_id']} is told: {row['kind']} ({row['state']})")
-        for row in story["notifications"]
-    ]
-    say()
-    for at, line in sorted(lines, key=lambda pair: pair[0]):
-        say(f"{cell(at)}  {line}")
+        _say(f"  {row['holder_id']} {claim_words(row)}.", "    ")
+
+
+def _tell_steps(story: dict[str, Any]) -> None:
+    changed = True
+    for step in story["steps"]:
+        if changed or step["changes"]:
+            say()
+        changed = bool(step["changes"])
+        first, *others = step["causes"] or ["nothing was said about it"]
+        _say(f"{cell(step['at'])}  {first}", _INDENT)
+        for each in others:
+            _say(f"{_INDENT}{each}", _INDENT)
+        for each in step["changes"]:
+            _say(f"{_INDENT}-> {each}", f"{_INDENT}   ")
+
+
+def _say(line: str, indent: str = "") -> None:
+    """One line, broken where the terminal ends; what follows is indented, and no id is broken that fits a line."""
+    width = shutil.get_terminal_size().columns
+    shown = textwrap.wrap(
+        safe(line), width, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True
+    )
+    for each in shown:
+        say(each)

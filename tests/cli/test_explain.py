@@ -28,15 +28,21 @@ def test_it_tells_the_whole_story(paid: Commands, key: str) -> None:
     answer = paid.run("explain", key)
 
     assert answer.code == 0
+    told = " ".join(answer.out.split())
     for words in (
-        "Invoice 2026-001: 12.50 USD, paid, paid.",
-        "received 12.50 USD, refunded 0.00 USD, disputed 0.00 USD, net 12.50 USD.",
-        "pi_1 (succeeded) pays 12.50 USD: agreement.",
-        "webhook brought payment_intent.succeeded (evt_pi_1_succeeded): applied",
-        "invoice inv_1: status open -> paid",
-        "user user_7 is told: invoice_paid (pending)",
+        "Invoice 2026-001 over 12.50 USD",
+        "status paid payment_status paid: exactly what is due is held",
+        "received 12.50 USD, refunded 0.00 USD, disputed 0.00 USD; 12.50 USD is held",
+        "pi_1 (succeeded) pays 12.50 USD: everything that names an invoice names this one.",
+        "pi_1 was first told by a webhook",
+        "payment_intent.succeeded by webhook (evt_pi_1_succeeded)",
+        "-> payment pi_1 belongs to invoice inv_1: everything that names an invoice",
+        "-> invoice: status open -> paid",
+        "(received 12.50 USD, held 12.50 USD, due 12.50 USD)",
+        "-> user user_7 is told: invoice paid",
     ):
-        assert words in answer.out
+        assert words in told
+    assert max(map(len, answer.out.splitlines())) <= int(os.environ["COLUMNS"])
 
 
 def test_it_names_a_payment_that_is_not_allocated(commands: Commands, inbox: Inbox) -> None:
@@ -49,9 +55,10 @@ def test_it_names_a_payment_that_is_not_allocated(commands: Commands, inbox: Inb
 
     answer = commands.run("explain", "inv_2")
 
-    assert "Invoice inv_2: 12.50 USD, open, review." in answer.out
-    assert "pi_1 names it: " in answer.out
-    assert " pays " not in answer.out
+    told = " ".join(answer.out.split())
+    assert "Invoice inv_2 over 12.50 USD status open payment_status review:" in told
+    assert "pi_1 names it, and names another invoice too: nothing is allocated." in told
+    assert " pays " not in told
 
 
 def test_it_tells_that_nothing_has_happened_yet(commands: Commands) -> None:
@@ -61,7 +68,12 @@ def test_it_tells_that_nothing_has_happened_yet(commands: Commands) -> None:
     answer = commands.run("explain", "inv_1")
 
     assert answer.code == 0
-    assert answer.out == "Invoice 2026-001: 12.50 USD, open, no payment.\n\n"
+    assert answer.out.splitlines() == [
+        "Invoice 2026-001 over 12.50 USD",
+        "  status          open",
+        "  payment_status  no payment",
+        "  paid at         -",
+    ]
 
 
 def test_it_tells_programs_too(paid: Commands) -> None:
@@ -72,6 +84,7 @@ def test_it_tells_programs_too(paid: Commands) -> None:
     assert [row["rule"] for row in story["allocations"]] == ["agreement"]
     assert [row["id"] for row in story["events"]] == ["evt_pi_1_succeeded"]
     assert [row["kind"] for row in story["notifications"]] == ["invoice_paid"]
+    assert [len(step["causes"]) for step in story["steps"]] == [1]
 
 
 @pytest.mark.parametrize("name", ["invoices", "payments", "events"])

@@ -1,0 +1,207 @@
+"""How did an invoice come to its state, told so that an engineer and an accountant both understand it?
+
+Whatever was stored at one moment was stored in one transaction: what Stripe said, what followed from it, and who was told.
+"""
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from reconciler.cli.output import cell, money
+from reconciler.core.invoice import InvoiceStatus
+from reconciler.core.matching import Rule
+from reconciler.db import lateness, queries
+from reconciler.db.session import Tx
+
+MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        InvoiceStatus.REVIEW: "what is known contradicts itself, or money came in another currency",
+        InvoiceStatus.DISPUTED: "the payer disputes a payment of it",
+        InvoiceStatus.OVERPAID: "more is held than is due",
+        InvoiceStatus.PAID: "exactly what is due is held",
+        InvoiceStatus.CHARGED_BACK: "a dispute took money back",
+        InvoiceStatus.PARTIALLY_REFUNDED: "all of it was received, and a part was given back",
+        InvoiceStatus.PARTIALLY_PAID: "a part of it was received",
+        InvoiceStatus.PROCESSING: "a payment is on its way",
+        InvoiceStatus.AUTHORIZED: "a payment is authorised, and not captured yet",
+        InvoiceStatus.REFUNDED: "everything was given back",
+        InvoiceStatus.FAILED: "the last attempt to pay it failed",
+        InvoiceStatus.UNPAID: "nothing was received",
+    }
+)
+"""What each `payment_status` means: the row of the rule that matched first."""
+
+_RULES: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        Rule.STORED_ID: "the invoice stores its id at Stripe",
+        Rule.AGREEMENT: "everything that names an invoice names this one",
+        Rule.PAYER_REFERENCE: "the payer's reference names it, and amount and currency are exactly the invoice's",
+        Rule.SPLIT_BY_STORED_IDS: "several invoices store its id, and their totals add up to what was received",
+        Rule.CONFLICT: "its names disagree about the invoice",
+        Rule.NOT_BORNE_OUT: "only the payer's reference names an invoice, and amount or currency are others",
+        Rule.UNMATCHED: "it names no invoice",
+        Rule.FOREIGN: "it is none of ours",
+    }
+)
+# As `core.audit` writes it, in minor units.
+_SUMS: Final = re.compile(r"received (-?\d+), net (-?\d+) of (-?\d+) ([a-z]{3})")
+_CLAIMS: Final = MappingProxyType(
+    {
+        "conflict": "names it, and names another invoice too: nothing is allocated",
+        "waiver": "names it and asked for no money",
+    }
+)
+_CAME_BY: Final = MappingProxyType(
+    {"webhook": "by webhook", "poll": "found by a sweep", "manual": "by a manual run"}
+)
+_NOT_APPLIED: Final = MappingProxyType(
+    {
+        "deferred": "waits for a read",
+        "failed": "could not be applied yet",
+        "dead": "could not be applied",
+        "quarantined": "is of another account or mode, and was not applied",
+    }
+)
+
+
+@dataclass(slots=True)
+class Step:
+    """One moment: what was said then, and what followed."""
+
+    at: datetime
+    causes: list[str] = field(default_factory=list)
+    changes: list[str] = field(default_factory=list)
+
+
+def story_of(tx: Tx, invoice: Mapping[str, Any]) -> dict[str, Any]:
+    """Everything that is stored about an invoice, and its steps in order."""
+    settlement = queries.settlement(tx, invoice["id"])
+    allocations = queries.allocations_of_invoice(tx, invoice["id"])
+    claims = queries.claims_of_invoice(tx, invoice["id"])
+    ids = {row["payment_id"] for row in allocations} | {row["holder_id"] for row in claims}
+    objects = _around(tx, ids)
+    events = queries.events_about(tx, objects)
+    transitions = queries.transitions_of(tx, {invoice["id"], *ids})
+    notifications = queries.notifications_of(tx, invoice["id"])
+    reads = [row for row in queries.observations_of(tx, objects) if row["is_read"]]
+    steps = _steps(events, reads, transitions, notifications)
+    return {
+        "invoice": dict(invoice),
+        "settlement": settlement,
+        "allocations": allocations,
+        "claims": claims,
+        "first_told": lateness.told_of(tx, sorted(ids)),
+        "events": events,
+        "transitions": transitions,
+        "notifications": notifications,
+        "steps": [asdict(each) for each in steps],
+    }
+
+
+def rule_words(row: Mapping[str, Any]) -> str:
+    """Why a payment belongs to an invoice, or does not."""
+    if row["rule"] == Rule.ASSIGNED:
+        return f"{row['decided_by']} decided so: {row['reason']}"
+    return _RULES.get(row["rule"], str(row["rule"]))
+
+
+def claim_words(row: Mapping[str, Any]) -> str:
+    """What a payment or Session says of an invoice that does not get its money."""
+    return _CLAIMS.get(row["kind"], str(row["kind"]))
+
+
+def _around(tx: Tx, payment_ids: Iterable[str]) -> set[str]:
+    """The payments, and everything that belongs to them."""
+    objects = set(payment_ids)
+    for id_ in sorted(objects):
+        payment = queries.payment(tx, id_) or {}
+        for name in ("refunds", "disputes", "checkout_sessions"):
+            objects |= {row["id"] for row in payment.get(name, ())}
+        references = payment.get("references", ())
+        objects |= {row["value"] for row in references if row["kind"] == "charge"}
+    return objects
+
+
+def _steps(
+    events: Iterable[Mapping[str, Any]],
+    reads: Iterable[Mapping[str, Any]],
+    transitions: Iterable[Mapping[str, Any]],
+    notifications: Iterable[Mapping[str, Any]],
+) -> list[Step]:
+    steps: dict[datetime, Step] = {}
+
+    def at(moment: datetime) -> Step:
+        return steps.setdefault(moment, Step(moment))
+
+    for row in events:
+        at(row["received_at"]).causes.append(_event(row))
+    for row in reads:
+        words = f"read at Stripe: {row['kind']} {row['object_id']} ({row['evidence']})"
+        at(row["observed_at"]).causes.append(words)
+    for row in transitions:
+        step = at(row["at"])
+        step.changes.append(_change(row))
+        if not step.causes:
+            step.causes.append(_cause(row))
+    for row in notifications:
+        what = str(row["kind"]).replace("_", " ")
+        at(row["enqueued_at"]).changes.append(f"user {row['user_id']} is told: {what}")
+    return [steps[moment] for moment in sorted(steps)]
+
+
+def _event(row: Mapping[str, Any]) -> str:
+    words = f"{row['type']} {_CAME_BY.get(row['source'], row['source'])} ({row['id']})"
+    outcome = _NOT_APPLIED.get(row["state"])
+    return f"{words}, which {outcome}" if outcome else words
+
+
+def _cause(row: Mapping[str, Any]) -> str:
+    """Why something changed at a moment at which nothing was stored about it."""
+    evidence = str(row["evidence"])
+    if evidence.startswith("decision of "):
+        return f"{evidence.removeprefix('decision of ')} decided"
+    if evidence == "invoice seen":
+        return "the invoice was looked at"
+    return f"{evidence}, {_CAME_BY.get(row['source'], row['source'])}"
+
+
+def _change(row: Mapping[str, Any]) -> str:
+    subject = "invoice" if row["subject_kind"] == "invoice" else f"payment {row['subject_id']}"
+    if row["field"] == "invoice":
+        if row["new"] is None:
+            return f"{subject} belongs to no invoice: {rule_of(row['rule'])}"
+        return f"{subject} belongs to invoice {row['new']}: {rule_of(row['rule'])}"
+    old, new = (_value(row[each]) for each in ("old", "new"))
+    words = f"{subject}: {row['field']} {old} -> {new}"
+    if row["field"] == "payment_status":
+        sums = _SUMS.sub(_in_major_units, row["rule"])
+        return f"{words}: {MEANINGS.get(row['new'], 'a word that is not ours')} ({sums})"
+    return words
+
+
+def _value(text: str | None) -> str:
+    """A value of the audit trail; a moment as all moments are shown."""
+    if text is None:
+        return "-"
+    try:
+        return cell(datetime.fromisoformat(text))
+    except ValueError:
+        return text
+
+
+def _in_major_units(sums: re.Match[str]) -> str:
+    received, net, due = (money(int(sums[n]), sums[4]) for n in (1, 2, 3))
+    return f"received {received}, held {net}, due {due}"
+
+
+def rule_of(rule: str) -> str:
+    """A rule's word as a sentence; what is no rule's word stays as it is."""
+    return "a person decided so" if rule == Rule.ASSIGNED else _RULES.get(rule, rule)
+
+
+def due_words(invoice: Mapping[str, Any]) -> str:
+    """What is due."""
+    return money(invoice["amount_due"], invoice["currency"])
