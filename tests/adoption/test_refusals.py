@@ -2,15 +2,17 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 
 from reconciler.apply import Policy
 from reconciler.core.ledger import Rules
 from reconciler.db import adoption_checks, queries
 from reconciler.db.adopted import Description, Unmappable, adopt
-from reconciler.db.session import Database
+from reconciler.db.migrate import SchemaMismatch, upgrade
+from reconciler.db.session import Database, open_database
 from reconciler.inbox import Inbox
 from reconciler.poll import RecentSweep, sweep_invoices, sweep_recent
 from reconciler.simulator import till
@@ -211,3 +213,68 @@ def _set_total(
             found.table.update().where(found.columns["number"] == app.key).values(total=total)
         )
         tx.execute(found.table.update().values(status="sent"))
+
+
+@POSTGRESQL
+def test_it_says_which_right_is_missing(django: App, database: Database) -> None:
+    """A user that may read but not write the three columns is told the line that grants it."""
+    found = adopted(django, database)
+    user = "reads_only"
+    with database.migrating() as tx:
+        tx.execute(text(f"CREATE ROLE {user}"))
+        tx.execute(text(f"GRANT USAGE ON SCHEMA {django.name} TO {user}"))
+        tx.execute(text(f"GRANT SELECT, UPDATE (paid_at) ON {found.table} TO {user}"))
+        tx.execute(text(f"SET LOCAL ROLE {user}"))
+        told = [each.what for each in adoption_checks.findings(tx, found) if each.is_bad]
+        tx.execute(text("RESET ROLE"))
+        tx.execute(text(f"DROP OWNED BY {user} CASCADE"))
+        tx.execute(text(f"DROP ROLE {user}"))
+
+    columns = "status, payment_state"
+    assert told == [
+        f"{columns} can't be written: GRANT UPDATE ({columns}) ON {found.table} TO {user}"
+    ]
+
+
+@POSTGRESQL
+def test_it_says_that_it_may_not_even_read(django: App, database: Database) -> None:
+    """A table that the user may not read is refused at the start, with the grant that it takes."""
+    user = "reads_nothing"
+    right = described(django, database)
+    with database.migrating() as tx:
+        tx.execute(text(f"CREATE ROLE {user}"))
+        tx.execute(text(f"GRANT USAGE ON SCHEMA {django.name} TO {user}"))
+        tx.execute(text(f"SET LOCAL ROLE {user}"))
+        with pytest.raises(Unmappable) as refused:
+            adopt(tx, right)
+        tx.execute(text("RESET ROLE"))
+        tx.execute(text(f"DROP OWNED BY {user} CASCADE"))
+        tx.execute(text(f"DROP ROLE {user}"))
+
+    [line] = refused.value.problems
+    assert line.endswith(f"GRANT SELECT, UPDATE (status, payment_state, paid_at) ON {right.table}")
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"])
+@pytest.mark.parametrize(
+    ("theirs", "allowed", "refused"),
+    [("payments", "", True), ("invoices", "", True), ("invoices", "invoices", False)],
+)
+def test_it_takes_no_name_of_the_apps(
+    tmp_path: Path, dialect: str, theirs: str, allowed: str, refused: bool
+) -> None:
+    """In a SQLite file that is the app's, a table that is called like one of ours is refused; its `invoices` may stay as it is."""
+    database = open_database(f"sqlite:///{tmp_path / 'app.db'}", create=True)
+    with database.migrating() as tx:
+        tx.execute(text(f"CREATE TABLE {theirs} (id integer PRIMARY KEY)"))
+
+    if refused:
+        with pytest.raises(SchemaMismatch, match=theirs):
+            upgrade(database, theirs=[allowed] if allowed else [])
+    else:
+        upgrade(database, theirs=[allowed])
+    with database.reading() as tx:
+        names = [each["name"] for each in inspect(tx).get_columns(theirs)]
+    database.close()
+
+    assert names == ["id"]
