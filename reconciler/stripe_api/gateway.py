@@ -33,6 +33,9 @@ logging.getLogger("stripe").setLevel(logging.WARNING)
 TRIES: Final = 4
 BACK_OFF_S: Final = 1.0
 RETRY_AFTER_MAX_S: Final = 30.0
+# An answer that is still under way after so many read time-outs will not come to its end.
+ANSWER_READS: Final = 5
+_PIECE_BYTES: Final = 256 * 1024
 # A replica that answers may be that far behind: the answer was true at some moment since then.
 REPLICA_LAG_MS: Final = 5000
 _LAST_MS_OF_SECOND: Final = 999
@@ -88,24 +91,42 @@ class _NoAnswer(Exception):  # noqa: N818 - it names a state of the world, not o
 
 
 class _Transport(stripe.HTTPClient):
-    """Lets only good answers reach the library.
+    """Lets only good answers reach the library, and only those that come to their end in time.
 
-    Of any other the library makes an error that holds the whole body, and drops the headers of one that is not JSON.
+    Of any other the library makes an error that holds the whole body, and drops the headers of one that is not JSON. Its
+    time-out counts only silence: an answer that drips would keep a sweep for days.
     """
 
     name = "requests"
 
-    def __init__(self, inner: stripe.HTTPClient) -> None:
+    def __init__(
+        self, inner: stripe.HTTPClient, within_s: float, monotonic: Callable[[], float]
+    ) -> None:
         super().__init__()
         self._inner = inner
+        self._within_s = within_s
+        self._monotonic = monotonic
 
     def request(self, *asked: Any, **named: Any) -> Any:
-        """Ask, and raise _NoAnswer for a status that is not 2xx."""
-        said = self._inner.request(*asked, **named)
-        body, status, headers = said
+        """Ask, and raise _NoAnswer for a status that is not 2xx, or for an answer that does not come to its end."""
+        until_s = self._monotonic() + self._within_s
+        stream, status, headers = self._inner.request_stream(*asked, **named)
+        body = self._whole(stream, until_s)
         if status not in _GOOD:
             raise _NoAnswer(status, headers, _right_in(body) if status == _FORBIDDEN else "")
-        return said
+        return body, status, headers
+
+    def _whole(self, stream: Any, until_s: float) -> bytes:
+        pieces = []
+        # Cut, stalled, garbled or late: there is no answer, and its connection is no good.
+        with suppress(Exception):
+            while self._monotonic() <= until_s:
+                piece = stream.read1(_PIECE_BYTES, decode_content=True)
+                if not piece:
+                    return b"".join(pieces)
+                pieces.append(piece)
+        stream.close()
+        raise _NoAnswer(None, {})
 
 
 class Gateway:
@@ -134,7 +155,11 @@ class Gateway:
             stripe_version=access.api_version,
             base_addresses={"api": access.base} if access.base else {},
             max_network_retries=0,
-            http_client=_Transport(transport or stripe.RequestsClient(timeout=timeout)),
+            http_client=_Transport(
+                transport or stripe.RequestsClient(timeout=timeout),
+                within_s=access.read_timeout_s * ANSWER_READS,
+                monotonic=monotonic,
+            ),
         )
 
     def ask(

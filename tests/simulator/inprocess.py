@@ -9,6 +9,7 @@ import stripe
 from requests.structures import CaseInsensitiveDict
 
 from reconciler.simulator.api import Api, Request
+from tests.stripe_api.answering import Body
 
 
 class InProcess(stripe.HTTPClient):
@@ -26,14 +27,14 @@ class InProcess(stripe.HTTPClient):
         self.asked: list[Request] = []
         self.meanwhile: Callable[[Request], None] = lambda _: None
 
-    def request(
+    def request_stream(
         self,
         method: str,
         url: str,
         headers: Mapping[str, str] | None,
         post_data: Any = None,
         **_: Any,
-    ) -> tuple[str, int, Mapping[str, str]]:
+    ) -> tuple[Body, int, Mapping[str, str]]:
         """Return the body, the status and the headers of the answer."""
         if post_data is not None:
             raise AssertionError("only reads are allowed")
@@ -45,7 +46,7 @@ class InProcess(stripe.HTTPClient):
         answer = self.api.answer(asked)
         if answer.stall_s or answer.is_cut:
             raise stripe.APIConnectionError("the connection broke")
-        return answer.body.decode(), answer.status, CaseInsensitiveDict(answer.headers)
+        return Body(answer.body), answer.status, CaseInsensitiveDict(answer.headers)
 
 
 class Unhurried(threading.Event):

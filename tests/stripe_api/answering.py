@@ -3,11 +3,12 @@
 `Asked` keeps what came; `Clock` and `Patience` let pauses pass without anybody waiting.
 """
 
+import io
 import json
 import socket
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -81,6 +82,14 @@ class Patience(threading.Event):
 Answering = Callable[[Asked], Said]
 
 
+class Body(io.BytesIO):
+    """The body of an answer as the transport gives it, piece by piece."""
+
+    def read1(self, size: int | None = -1, *, decode_content: bool = True) -> bytes:  # noqa: ARG002 - as urllib3 has it
+        """Return the next piece."""
+        return super().read1(size)
+
+
 class FakeStripe(stripe.HTTPClient):
     """Answers by a function, or one answer after the other and the last one again and again."""
 
@@ -92,7 +101,7 @@ class FakeStripe(stripe.HTTPClient):
         self._clock = clock
         self.asked: list[Asked] = []
 
-    def request(self, *asked: Any, **_named: Any) -> Any:
+    def request_stream(self, *asked: Any, **_named: Any) -> Any:
         """Keep the question and answer it as real transports do."""
         method, url, headers, *_ = asked
         parts = urlsplit(url)
@@ -105,7 +114,7 @@ class FakeStripe(stripe.HTTPClient):
         answered = {"Request-Id": f"req_{len(self.asked)}", **said.headers}
         if said.date is not None:
             answered["Date"] = said.date
-        return said.body, said.status, CaseInsensitiveDict(answered)
+        return Body(said.body), said.status, CaseInsensitiveDict(answered)
 
     def _said(self, question: Asked) -> Said | Exception:
         if callable(self._answers):
@@ -185,8 +194,11 @@ def shelf(objects: Sequence[Json], *, page: int = 100) -> Answering:
 
 
 @contextmanager
-def loopback(answer: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
-    """Serve the same bytes to every connection, or none at all; give the address and what was asked."""
+def loopback(answer: bytes | None, *, drip_s: float = 0) -> Iterator[tuple[str, list[bytes]]]:
+    """Serve the same bytes to every connection, or none at all; give the address and what was asked.
+
+    With `drip_s` each byte of the body comes so long after the one before, and there is no end to them.
+    """
     over = threading.Event()
     asked: list[bytes] = []
     with socket.create_server(("127.0.0.1", 0)) as server:
@@ -205,6 +217,9 @@ def loopback(answer: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
                         connection.recv(1)
                     else:
                         connection.sendall(answer)
+                        with suppress(OSError):
+                            while drip_s and not over.wait(drip_s):
+                                connection.sendall(b" ")
 
         thread = threading.Thread(target=serve)
         thread.start()
@@ -215,8 +230,8 @@ def loopback(answer: bytes | None) -> Iterator[tuple[str, list[bytes]]]:
             thread.join()
 
 
-def reach(base: str, **patience: float) -> Gateway:
+def reach(base: str, *, monotonic: Callable[[], float] | None = None, **patience: float) -> Gateway:
     """Build a gateway that goes through real sockets to an address, and whose pauses cost no time."""
     clock = Clock()
     access = Access(api_key=KEY, api_version=VERSION, base=base, requests_per_s=1e9, **patience)
-    return Gateway(access, stop=Patience(clock), monotonic=clock)
+    return Gateway(access, stop=Patience(clock), monotonic=monotonic or clock)

@@ -1,6 +1,7 @@
 """Whether the gateway outlives every way in which a real connection fails."""
 
 import socket
+import time
 
 import pytest
 
@@ -42,6 +43,15 @@ def test_it_outlives_every_way_in_which_a_connection_fails(
             reach(base, read_timeout_s=0.05).ask("/v1/events")
 
         assert (raised.value.kind, len(asked)) == (ProblemKind.UNAVAILABLE, tries)
+
+
+def test_it_does_not_wait_for_the_end_of_an_answer_that_drips() -> None:
+    """A body of which a byte comes now and then, and never the last, is no answer: no silence is ever long enough."""
+    with loopback(wire(b'{"id": ', 10**6), drip_s=0.01) as (base, asked):
+        with pytest.raises(StripeProblem) as raised:
+            reach(base, read_timeout_s=0.05, monotonic=time.monotonic).ask("/v1/events", tries=1)
+
+        assert (raised.value.kind, len(asked)) == (ProblemKind.UNAVAILABLE, 1)
 
 
 def test_it_outlives_a_door_that_nobody_opens() -> None:
