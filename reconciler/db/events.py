@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import bindparam, func, select, update
+from sqlalchemy import and_, bindparam, func, or_, select, update
 
 from reconciler.core.observation import Source, moment
 from reconciler.db.rows import insert_new, upsert_by
 from reconciler.db.session import Tx
-from reconciler.db.tables import installation, stripe_events, webhook_health
+from reconciler.db.tables import fetches, installation, stripe_events, webhook_health
 
 
 class EventState(StrEnum):
@@ -119,12 +119,18 @@ def bodies(tx: Tx, ids: Iterable[str]) -> dict[str, tuple[bytes, Source]]:
 
 
 def due(tx: Tx, now: datetime, *, limit: int) -> list[str]:
-    """Failed events whose next attempt is due, oldest first."""
+    """Failed events whose next attempt is due, oldest first, and deferred ones for which nobody reads any more.
+
+    A list may have shown an object before it was read by its id, and its page may be older than the event.
+    """
     column = stripe_events.c
+    failed = and_(column.state == EventState.FAILED.value, column.next_attempt_at <= now)
+    asked_for = select(fetches.c.object_id)
+    left = and_(column.state == EventState.DEFERRED.value, column.object_id.not_in(asked_for))
     return list(
         tx.scalars(
             select(column.id)
-            .where(column.state == EventState.FAILED.value, column.next_attempt_at <= now)
+            .where(or_(failed, left))
             .order_by(column.next_attempt_at, column.id)
             .limit(limit)
         )

@@ -36,6 +36,7 @@ class FaultKind(StrEnum):
     LOCK_TIMEOUT = "lock_timeout"
     NO_RETRY = "no_retry"
     HTML = "html"
+    HTML_502 = "html_502"
     EMPTY_OBJECT = "empty_object"
     CUT_BODY = "cut_body"
     STALL = "stall"
@@ -131,6 +132,11 @@ class Faults:
         """Let a fault strike, after those that were scripted for the same requests before."""
         with self._lock:
             self._scripted.append(fault)
+
+    def heal(self) -> None:
+        """Let nothing strike any more that was scripted."""
+        with self._lock:
+            self._scripted.clear()
 
     def next_for(self, path: str, *, has_cursor: bool = False) -> Fault | None:
         """The fault that strikes a request, which is then used up; None if the request is served well."""

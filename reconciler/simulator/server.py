@@ -24,12 +24,15 @@ _BACKLOG: Final = 128
 
 
 class SimulatedStripe:
-    """A server for an Api; within its `with` block it answers at `base_url`."""
+    """A server for an Api; within its `with` block it answers at `base_url`, on any `port` or on a given one."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, *, port: int = 0) -> None:
         self._api = api
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=_BACKLOG)
-        self.base_url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._listener = socket.create_server(("127.0.0.1", port), backlog=_BACKLOG)
+        # Head and body are two writes: without this the second one waits 40 ms for the client to acknowledge the first.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.port = int(self._listener.getsockname()[1])
+        self.base_url = f"http://127.0.0.1:{self.port}"
         self._server = uvicorn.Server(
             uvicorn.Config(
                 self._respond,
@@ -72,10 +75,29 @@ class SimulatedStripe:
     async def _respond(self, scope: _Message, receive: _Receive, send: _Send) -> None:  # noqa: ARG002 - as ASGI has it
         # The world may be locked by a story, and the loop must not wait for it.
         answer = await asyncio.to_thread(self._api.answer, _request(scope))
-        if answer.stall_s:
+        await self._pause(answer.stall_s)
+        await self._write(answer, send)
+
+    async def _pause(self, seconds: float) -> None:
+        """Let time pass, unless the server ends."""
+        if seconds:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._closing.wait(), answer.stall_s)
-        await _write(answer, send)
+                await asyncio.wait_for(self._closing.wait(), seconds)
+
+    async def _write(self, answer: Answer, send: _Send) -> None:
+        headers = {**answer.headers, "Content-Length": str(len(answer.body))}
+        raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
+        await send({"type": "http.response.start", "status": answer.status, "headers": raw})
+        if answer.is_cut:
+            # The server closes the connection, because the promised rest does not come.
+            half = answer.body[: len(answer.body) // 2]
+            await send({"type": "http.response.body", "body": half, "more_body": True})
+            return
+        for byte in answer.body if answer.drip_s else b"":
+            await send({"type": "http.response.body", "body": bytes([byte]), "more_body": True})
+            await self._pause(answer.drip_s)
+        rest = b"" if answer.drip_s else answer.body
+        await send({"type": "http.response.body", "body": rest})
 
 
 def _request(scope: _Message) -> Request:
@@ -88,15 +110,3 @@ def _request(scope: _Message) -> Request:
             name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
         },
     )
-
-
-async def _write(answer: Answer, send: _Send) -> None:
-    headers = {**answer.headers, "Content-Length": str(len(answer.body))}
-    raw = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": answer.status, "headers": raw})
-    if answer.is_cut:
-        # The server closes the connection, because the promised rest does not come.
-        half = answer.body[: len(answer.body) // 2]
-        await send({"type": "http.response.body", "body": half, "more_body": True})
-        return
-    await send({"type": "http.response.body", "body": answer.body})

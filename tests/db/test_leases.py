@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import update
 
-from reconciler.db import leases, tables
+from reconciler.db import leases
 from reconciler.db.leases import Lease, LeaseLost
 from reconciler.db.session import Database
+from tests.journeys.programs import let_lease_run_out
 
 TTL = timedelta(seconds=15)
 
@@ -15,13 +15,6 @@ TTL = timedelta(seconds=15)
 def _hold(database: Database, holder: str, token: int | None = None) -> int | None:
     with database.writing() as tx:
         return leases.hold(tx, "daemon", holder, token, ttl=TTL)
-
-
-def _let_run_out(database: Database) -> None:
-    with database.writing() as tx:
-        held = leases.current(tx, "daemon")
-        assert held is not None
-        tx.execute(update(tables.leases).values(expires_at=held.expires_at - TTL))
 
 
 def _current(database: Database) -> Lease | None:
@@ -53,7 +46,7 @@ def test_it_is_held_by_one(database: Database) -> None:
 def test_it_changes_hands_when_it_has_run_out(database: Database) -> None:
     """One that ran out goes to whoever asks, with a higher token; the one before it is not let through any more."""
     first = _hold(database, "a")
-    _let_run_out(database)
+    let_lease_run_out(database)
 
     second = _hold(database, "b")
 
@@ -65,7 +58,7 @@ def test_it_changes_hands_when_it_has_run_out(database: Database) -> None:
 def test_it_stays_with_a_holder_that_was_late(database: Database) -> None:
     """One that ran out but was taken by nobody is still its holder's, also for the fence."""
     first = _hold(database, "a")
-    _let_run_out(database)
+    let_lease_run_out(database)
 
     assert _is_ours(database, first)
     assert _hold(database, "a", first) == first

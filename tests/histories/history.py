@@ -6,10 +6,11 @@ invoice must be as the simulator knows it to be, and `verify --rebuild` must fin
 """
 
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 
 from reconciler.apply import Policy
@@ -20,7 +21,15 @@ from reconciler.db.digest import digest
 from reconciler.db.session import Database
 from reconciler.inbox import Inbox
 from reconciler.invoice_import import store
-from reconciler.poll import Depth, Poller, read_due, sweep_events
+from reconciler.poll import (
+    Depth,
+    Poller,
+    read_due,
+    sweep_events,
+    sweep_invoices,
+    sweep_money,
+    sweep_open,
+)
 from reconciler.simulator.api import Api, Key
 from reconciler.simulator.clock import Clock
 from reconciler.simulator.delivery import Deliveries
@@ -45,6 +54,7 @@ MINUTE_MS = 60_000
 TICKS_MAX = 20
 DEEP = Depth(name="events_deep", overlap_s=6 * 3600, lag_s=10)
 SHALLOW = Depth(name="events", overlap_s=120, lag_s=10)
+MONEY = Depth(name="money", overlap_s=2 * 3600, lag_s=10)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +67,14 @@ class Ending:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Weather:
-    """What goes wrong in a history. `sweep_every_ms` None: nobody sweeps before the end."""
+    """What goes wrong in a history. `sweep_every_ms` None: nobody sweeps before the end.
+
+    Events alone must be enough; who `reads_lists` looks at what else the daemon looks at, too.
+    """
 
     rates: Rates
     sweep_every_ms: int | None
+    reads_lists: bool = False
     thin_rate: float = 0.0
     api_version: str = VERSIONS[-1]
     seed: int = 0
@@ -86,6 +100,7 @@ def weather_of(seed: int) -> Weather:
         sweep_every_ms=chance.choice((None, 20 * MINUTE_MS, 60 * MINUTE_MS)),
         thin_rate=chance.choice((0.0, 0.0, 0.3)),
         api_version=chance.choice(VERSIONS),
+        reads_lists=chance.choice((False, False, True)),
         seed=seed,
     )
 
@@ -167,12 +182,23 @@ class History:
 
     def _sweep(self, sweep: Depth) -> None:
         """Sweep and read, as the daemon does: what Stripe did not answer is asked again at the next tick."""
-        for job in (lambda: sweep_events(self.poller, sweep), lambda: read_due(self.poller)):
+        for job in self._jobs(sweep):
             for _ in range(TICKS_MAX):
                 with suppress(StripeProblem):
                     job()
                     break
                 self.world.clock.advance(5_000)
+
+    def _jobs(self, sweep: Depth) -> list[Callable[[], object]]:
+        # But for the one whose threads would meet the faults in another order each time.
+        events = partial(sweep_events, self.poller, sweep)
+        lists = [
+            partial(sweep_money, self.poller, MONEY),
+            partial(sweep_open, self.poller),
+            partial(sweep_invoices, self.poller),
+        ]
+        more = lists if self.weather.reads_lists else []
+        return [events, *more, partial(read_due, self.poller)]
 
     def _receive(self, body: bytes, headers: Mapping[str, str]) -> int:
         now = self.now()

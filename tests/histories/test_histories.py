@@ -31,7 +31,9 @@ def test_it_gives_the_same_books_in_any_weather(database: Database, seed: int) -
     fair = Weather(rates=Rates(), sweep_every_ms=None)
     lost = Weather(rates=Rates(lost=1.0), sweep_every_ms=30 * MINUTE_MS)
     foul = Weather(
-        rates=Rates(duplicated=1.0, late=0.5, reordered=1.0, hidden=0.5, errors=0.02),
+        rates=Rates(
+            duplicated=1.0, late=0.5, reordered=1.0, hidden=0.5, errors=0.02, stale_reads=0.3
+        ),
         sweep_every_ms=20 * MINUTE_MS,
         seed=seed,
     )

@@ -26,6 +26,7 @@ from tests import truth
 from tests.journeys.programs import Running, Start, Stripe, environment, simulated_stripe
 from tests.journeys.programs import start as start_program
 from tests.journeys.stories import SECRET, Sender
+from tests.journeys.timelapse import Timelapse, timelapse
 
 ROOT = Path(__file__).resolve().parents[2]
 STARTED_WITHIN_S = 30
@@ -178,3 +179,10 @@ def run(database_url: str, schema: str, stripe: Stripe, tmp_path: Path) -> Itera
     for each in running:
         told = [line for line in each.log.read_text().splitlines() if "Traceback" in line]
         assert told == []
+
+
+@pytest.fixture
+def months(database: Database) -> Iterator[Timelapse]:
+    """Give an account, a database and a daemon whose time leaps."""
+    with timelapse(database) as months:
+        yield months

@@ -13,7 +13,7 @@ from sqlalchemy import select
 from reconciler.db import queries, sweeps, tables
 from reconciler.db.session import Database
 from reconciler.simulator import till
-from tests.journeys.conftest import add_invoices
+from tests.journeys.conftest import billed, problems
 from tests.journeys.programs import (
     Running,
     Start,
@@ -47,11 +47,7 @@ def test_it_loses_nothing_when_the_daemon_is_killed(
     run: Start, database: Database, stripe: Stripe
 ) -> None:
     """Killed after the first page of three was stored, the daemon takes in everything when it is started again."""
-    add_invoices(database, {"id": "1", "number": "INV-1", "amount_due": 1000})
-    paid = till.make_intent(
-        stripe.world, amount=1000, currency="eur", metadata={"invoice_id": "INV-1"}
-    )
-    till.succeed(stripe.world, paid)
+    till.succeed(stripe.world, billed(database, stripe, 1, 1000))
     for _ in range(240):
         till.make_intent(stripe.world, amount=100, currency="eur")
     stripe.catch_up()
@@ -59,7 +55,7 @@ def test_it_loses_nothing_when_the_daemon_is_killed(
     stripe.api.is_stalling = True
 
     first = run("daemon")
-    wait_until(lambda: stripe.api.stalled, first)
+    wait_until(lambda: stripe.api.stalls("/v1/events"), first)
     first.kill()
     killed = len(_stored(database)), _cursor(database)
     stripe.api.is_stalling = False
@@ -72,12 +68,11 @@ def test_it_loses_nothing_when_the_daemon_is_killed(
 
     column = tables.sweep_runs.c
     with database.reading() as tx:
-        invoice = queries.invoice(tx, "1") or {}
         sources = queries.events_by_source(tx, before)
         asked = select(column.state).where(column.sweep == "events").order_by(column.id)
         runs = list(tx.scalars(asked))
     assert killed == (101, before)
-    assert (invoice["status"], invoice["payment_status"]) == ("paid", "paid")
+    assert problems(database, stripe) == []
     assert sources == {"poll": len(everything)}
     assert runs[:2] == ["cut", "done"]
     assert _cursor(database) >= restarted - timedelta(seconds=12)
@@ -85,25 +80,33 @@ def test_it_loses_nothing_when_the_daemon_is_killed(
     assert second.lines == []
 
 
-@SQLITE
-def test_it_ends_at_once_while_stripe_keeps_it_waiting(
-    run: Start, database: Database, stripe: Stripe, dialect: str
+@pytest.mark.parametrize(("dialect", "drip_s"), [("sqlite", 0.0), ("postgresql", 0.2)])
+def test_it_ends_in_the_middle_of_a_page_and_goes_on_there(
+    run: Start, database: Database, stripe: Stripe, dialect: str, drip_s: float
 ) -> None:
-    """SIGTERM ends the daemon with 0 although an answer is still outstanding, and the cursor stays where it was."""
+    """SIGTERM ends the daemon with 0 while an answer is held back or dribbles; the next one begins where the cursor stands."""
+    till.succeed(stripe.world, billed(database, stripe, 1, 1000))
     for _ in range(120):
         till.make_intent(stripe.world, amount=100, currency="eur")
     stripe.catch_up()
     before = set_out(database)
+    stripe.api.drip_s = drip_s
     stripe.api.is_stalling = True
     # The answer is waited for much longer than the end of the program is.
-    daemon = run("daemon", RECONCILER_STRIPE__READ_TIMEOUT_S="60")
-    wait_until(lambda: stripe.api.stalled, daemon)
+    first = run("daemon", RECONCILER_STRIPE__READ_TIMEOUT_S="60")
+    wait_until(lambda: stripe.api.stalls("/v1/events"), first)
 
-    code = daemon.stop()
+    code = first.stop()
 
-    assert code == 0
-    assert daemon.lines == []
-    assert (len(_stored(database)), _cursor(database)) == (100, before)
+    stopped = len(_stored(database)), _cursor(database)
+    stripe.api.is_stalling = False
+    second = run("daemon")
+    everything = {each.event["id"] for each in stripe.world.happenings}
+    wait_until(lambda: _stored(database) == everything and _cursor(database) != before, second)
+    assert (code, second.stop()) == (0, 0)
+    assert (first.lines, second.lines) == ([], [])
+    assert stopped == (101, before)
+    assert problems(database, stripe) == []
 
 
 @SQLITE

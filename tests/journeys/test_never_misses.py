@@ -1,10 +1,7 @@
 """Without a single webhook, and after any pause, the books become right by themselves: stories of weeks and months."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
-
-import pytest
 
 from reconciler.db import queries, sweeps
 from reconciler.db.session import Database
@@ -15,13 +12,6 @@ MINUTE = timedelta(minutes=1)
 DAY = timedelta(days=1)
 HALF_A_DAY = DAY / 2
 NEVER_MS = 10**15
-
-
-@pytest.fixture
-def months(database: Database) -> Iterator[Timelapse]:
-    """Give an account, a database and a daemon whose time leaps."""
-    with timelapse(database) as months:
-        yield months
 
 
 def _word(months: Timelapse, invoice_id: str) -> str | None:

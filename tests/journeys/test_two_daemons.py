@@ -10,7 +10,7 @@ from reconciler.db import leases, queries, sweeps
 from reconciler.db.leases import Lease
 from reconciler.db.session import Database
 from reconciler.simulator import till
-from tests.journeys.conftest import add_invoices
+from tests.journeys.conftest import billed, problems
 from tests.journeys.programs import Running, Start, Stripe, let_lease_run_out, set_out, wait_until
 
 
@@ -39,10 +39,7 @@ def _is_paid(database: Database) -> bool:
 
 
 def _pay(database: Database, stripe: Stripe) -> None:
-    add_invoices(database, {"id": "1", "number": "INV-1", "amount_due": 1000})
-    named = {"invoice_id": "INV-1"}
-    paid = till.make_intent(stripe.world, amount=1000, currency="eur", metadata=named)
-    till.succeed(stripe.world, paid)
+    till.succeed(stripe.world, billed(database, stripe, 1, 1000))
 
 
 def _two(run: Start, database: Database, stripe: Stripe) -> tuple[Running, Running]:
@@ -69,6 +66,7 @@ def test_it_takes_over_from_one_that_was_killed(
     wait_until(lambda: _is_paid(database), second)
     assert _leads(database, second)
     assert second.stop() == 0
+    assert problems(database, stripe) == []
 
 
 @pytest.mark.parametrize("dialect", ["sqlite"])
@@ -78,19 +76,21 @@ def test_it_takes_over_at_once_from_one_that_ends(
     """A leader that is stopped hands over; the other one leads without waiting for the lease to be over."""
     first, second = _two(run, database, stripe)
 
-    code = first.stop()
-    released = _lease(database)
-    wait_until(lambda: _leads(database, second), second)
+    held = _lease(database)
 
+    code = first.stop()
+
+    wait_until(lambda: _leads(database, second), second)
     assert code == 0
-    assert released is not None
-    assert (_lease(database) or released).token == released.token + 1
+    assert held is not None
+    assert (_lease(database) or held).token == held.token + 1
 
 
 def test_it_moves_no_cursor_once_it_was_paused(
     run: Start, database: Database, stripe: Stripe
 ) -> None:
     """A leader that was paused in the middle of a list finds another one leading: it is not let through to the cursor."""
+    _pay(database, stripe)
     for _ in range(120):
         till.make_intent(stripe.world, amount=100, currency="eur")
     stripe.api.stall_s = 7.0
@@ -99,7 +99,8 @@ def test_it_moves_no_cursor_once_it_was_paused(
     set_out(database)
     first = run("daemon")
     # Two lists stall, and the other jobs have ended: nothing is being written when it is paused.
-    wait_until(lambda: len(stripe.api.stalled) > 1, first)
+    for path in ("/v1/events", "/v1/payment_intents"):
+        wait_until(lambda path=path: stripe.api.stalls(path), first)
     for name in ("open", "invoices", "money"):
         wait_until(lambda name=name: f'"sweep": "{name}"' in first.log.read_text(), first)
     first.process.send_signal(signal.SIGSTOP)
@@ -116,3 +117,4 @@ def test_it_moves_no_cursor_once_it_was_paused(
 
     assert _leads(database, second)
     assert second.stop() == 0
+    assert problems(database, stripe) == []

@@ -1,33 +1,36 @@
 """How does a daemon live through months within one test? Its own jobs, on a clock that leaps from one to the next.
 
-The jobs of the daemon, the Stripe library and the database are the real ones. Stripe's clock and ours are one, and move only
-when a test lets time pass; there are no sockets, because weeks are thousands of questions.
+The jobs of the daemon, the gateway with its budget, the Stripe library, the sockets and the database are the real ones.
+Stripe's clock and ours are one, and move only when a test lets time pass, or when somebody waits.
 """
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime, time, timedelta
 
-from reconciler.apply import Policy
-from reconciler.core.ledger import Rules
-from reconciler.core.observation import moment
 from reconciler.daemon import Job, Timing, Watch, jobs_of
+from reconciler.daemon.jobs import PROMPTLY_S
+from reconciler.db import tables
 from reconciler.db.session import Database
-from reconciler.inbox import Inbox
 from reconciler.invoice_import import store
 from reconciler.poll import Poller
+from reconciler.simulator import till
 from reconciler.simulator.api import Api, Key
 from reconciler.simulator.clock import Clock
-from reconciler.simulator.faults import Faults, Rates
+from reconciler.simulator.faults import Faults
+from reconciler.simulator.server import SimulatedStripe
 from reconciler.simulator.world import AppInvoice, World
 from reconciler.stripe_api.gateway import Access, Gateway
 from tests import truth
-from tests.simulator.inprocess import InProcess, Unhurried
+from tests.poll.account import KEY, VERSION, poller_of
 
-KEY = "rk_test_0123456789"
-VERSION = "2026-10-28.endive"
 START = datetime(2026, 5, 4, 9, tzinfo=UTC)
 DAY_S = 86_400
+
+# What happened just now is on Stripe's lists only a moment later: no story need wait for the next look.
+LAG = timedelta(minutes=1)
 
 # As rarely as a story of months allows: what is found does not depend on how often one looks.
 UNHASTY = Timing(
@@ -41,6 +44,20 @@ UNHASTY = Timing(
 )
 
 
+class Leap(threading.Event):
+    """A stop signal on which no time is spent: whoever waits for it lets the clock leap."""
+
+    def __init__(self, clock: Clock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let the time pass unless it is set; return whether it is."""
+        if not self.is_set():
+            self._clock.advance(int(1000 * (timeout or 0.0)))
+        return self.is_set()
+
+
 @dataclass
 class Timelapse:
     """A simulated account, a database, and a daemon that is on only while `run` lets time pass."""
@@ -50,12 +67,14 @@ class Timelapse:
     faults: Faults
     poller: Poller
     timing: Timing
+    _api: Api
+    _server: SimulatedStripe
     _due: dict[str, datetime] = field(default_factory=dict)
     _watches: dict[str, Watch] = field(default_factory=dict)
 
     def now(self) -> datetime:
         """The time, at Stripe and here."""
-        return moment(self.world.clock.now_ms())
+        return self.poller.now()
 
     def bill(self, number: int, amount: int, **fields: object) -> str:
         """Write an invoice of the app; returns its number, which is the name that payments carry."""
@@ -69,6 +88,13 @@ class Timelapse:
         self.world.put_invoice(invoice)
         return invoice.number
 
+    def intent(self, number: str, amount: int) -> str:
+        """Make a PaymentIntent that names an invoice; returns its id."""
+        named = {"invoice_id": number}
+        intent = till.make_intent(self.world, amount=amount, currency="eur", metadata=named)
+        self.world.meant[intent] = number.removeprefix("INV-")
+        return intent
+
     def off(self, span: timedelta) -> None:
         """Let time pass while no daemon runs."""
         self._due.clear()
@@ -80,7 +106,7 @@ class Timelapse:
         jobs = {each.name: each for each in jobs_of(self.poller, self.timing)}
         until = self.now() + span
         for name, job in jobs.items():
-            self._due.setdefault(name, self.now() if job.at is None else self._night(job))
+            self._due.setdefault(name, self._night(job) if job.at else self.now() + LAG)
             self._watches.setdefault(name, Watch(job, self.database))
         while self._due[name := min(self._due, key=lambda each: self._due[each])] <= until:
             self.world.clock.reach(int(self._due[name].timestamp() * 1000))
@@ -90,6 +116,22 @@ class Timelapse:
             self._due[name] = self._night(job) if job.at else self.now() + every
         self.world.clock.reach(int(until.timestamp() * 1000))
 
+    def close_stripe(self) -> None:
+        """Let nobody answer at Stripe's address."""
+        self._server.__exit__(None, None, None)
+
+    def open_stripe(self) -> None:
+        """Let Stripe answer again, at the same address."""
+        self._server = SimulatedStripe(self._api, port=self._server.port)
+        self._server.__enter__()
+
+    def alerts(self) -> set[tuple[str, str]]:
+        """What people are asked to look at: kinds and subjects."""
+        column = tables.exceptions.c
+        with self.database.reading() as tx:
+            rows = tx.execute(tables.exceptions.select().where(column.state == "open")).mappings()
+            return {(row["kind"], row["subject"]) for row in rows}
+
     def problems(self) -> Sequence[str]:
         """What is not as it is in truth."""
         policy = self.poller.inbox.policy
@@ -97,7 +139,8 @@ class Timelapse:
 
     def _every_s(self, job: Job) -> int:
         # What the program looks after every few seconds need not be looked after that often here.
-        return max(job.every_s or 0, DAY_S // 8)
+        every_s = job.every_s or DAY_S
+        return self.timing.open_s if every_s == PROMPTLY_S else every_s
 
     def _night(self, job: Job) -> datetime:
         at = job.at or self.timing.night
@@ -105,32 +148,40 @@ class Timelapse:
         return today if today > self.now() else today + timedelta(days=1)
 
 
+@contextmanager
 def timelapse(
     database: Database,
     *,
     rights: frozenset[str] | None = None,
-    rates: Rates | None = None,
     timing: Timing = UNHASTY,
-) -> Timelapse:
+    read_timeout_s: float = 8.0,
+) -> Iterator[Timelapse]:
     """Begin on the fourth of May 2026, with a key that may read everything or what `rights` names."""
-    faults = Faults(5, rates)
-    start_ms = int(START.timestamp() * 1000)
-    world = World(seed=5, clock=Clock(start_ms), hidden_for_ms=faults.hidden_for_ms)
-    policy = Policy(rules=Rules(since_ms=start_ms))
-    poller = Poller(
-        db=database,
-        gateway=Gateway(
-            Access(api_key=KEY, api_version=VERSION, requests_per_s=1e6),
-            stop=Unhurried(),
-            transport=InProcess(Api(world, [Key(KEY, rights)], faults)),
+    faults = Faults(5)
+    clock = Clock(int(START.timestamp() * 1000))
+    world = World(seed=5, clock=clock)
+    api = Api(world, [Key(KEY, rights)], faults)
+    server = SimulatedStripe(api)
+    gateway = Gateway(
+        Access(
+            api_key=KEY,
+            api_version=VERSION,
+            base=server.base_url,
+            read_timeout_s=read_timeout_s,
         ),
-        inbox=Inbox(db=database, policy=policy),
-        now=lambda: moment(world.clock.now_ms()),
+        stop=Leap(clock),
+        monotonic=lambda: clock.now_ms() / 1000,
     )
+    poller = poller_of(database, world, gateway, since_ms=clock.now_ms())
 
     def write(invoice: AppInvoice) -> None:
         row = {name: value for name, value in asdict(invoice).items() if value is not None}
-        store(database, [row], now=poller.now(), policy=policy, batch=1)
+        store(database, [row], now=poller.now(), policy=poller.inbox.policy, batch=1)
 
     world.on_invoice.append(write)
-    return Timelapse(database, world, faults, poller, timing)
+    months = Timelapse(database, world, faults, poller, timing, api, server)
+    server.__enter__()
+    try:
+        yield months
+    finally:
+        months.close_stripe()

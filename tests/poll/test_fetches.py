@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from reconciler.db import evidence, queries, tables
 from reconciler.db.session import Database
-from reconciler.poll import read_due
+from reconciler.poll import RecentSweep, read_due, sweep_recent
 from reconciler.simulator import objects, till
 from reconciler.simulator.api import Request
 from reconciler.simulator.faults import Fault, FaultKind
@@ -126,6 +126,24 @@ def test_it_reads_again_for_an_event_that_came_during_the_read(
     assert between == (("applied", 0), ("deferred", 0))
     assert _event(database, "evt_thin_2") == ("applied", 0)
     assert _waits(account) == {}
+
+
+def test_it_reads_for_a_thin_event_though_a_list_was_faster(
+    account: Account, database: Database
+) -> None:
+    """A list that shows the object first, and may be older than the event, does not leave the event waiting for ever."""
+    paid = _paid(account)
+    account.tell(_thin(account, paid))
+    account.wait(20)
+    sweep_recent(account.poller, RecentSweep(name="recent", reach_s=3600))
+    between = _event(database), _waits(account)
+
+    account.poller.inbox.retry_due(now=account.now())
+
+    assert between == (("deferred", 0), {})
+    assert read_due(account.poller) == 1
+    assert _event(database) == ("applied", 0)
+    assert account.poller.inbox.retry_due(now=account.now()) == 0
 
 
 def test_it_asks_once_more_about_a_contested_word(account: Account, database: Database) -> None:

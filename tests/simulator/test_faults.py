@@ -63,26 +63,39 @@ def test_it_fails_in_stripes_words(
 
 
 @pytest.mark.parametrize(
-    ("kind", "start", "is_cut", "stall_s"),
+    ("kind", "status", "start", "is_cut", "stall_s"),
     [
-        (FaultKind.HTML, b"<!DOCTYPE", False, 0.0),
-        (FaultKind.EMPTY_OBJECT, b"{}", False, 0.0),
-        (FaultKind.CUT_BODY, b"{\n", True, 0.0),
-        (FaultKind.STALL, b"{\n", False, 3.0),
+        (FaultKind.HTML, 200, b"<!DOCTYPE", False, 0.0),
+        (FaultKind.HTML_502, 502, b"<!DOCTYPE", False, 0.0),
+        (FaultKind.EMPTY_OBJECT, 200, b"{}", False, 0.0),
+        (FaultKind.CUT_BODY, 200, b"{\n", True, 0.0),
+        (FaultKind.STALL, 200, b"{\n", False, 3.0),
     ],
 )
-def test_it_spoils_answers_with_a_good_status(
-    kind: FaultKind, start: bytes, is_cut: bool, stall_s: float
+def test_it_spoils_bodies_and_their_way(
+    kind: FaultKind, status: int, start: bytes, is_cut: bool, stall_s: float
 ) -> None:
-    """Not every fault shows in the status: what is wrong is the body, or its way."""
+    """Not every fault is told in Stripe's words: what is wrong is the body, or its way."""
     faults = Faults()
     api, _ = stripe_with(faults)
     faults.script(Fault(kind=kind, stall_s=3.0))
 
     answer = ask(api, "events")
 
-    assert (answer.status, answer.is_cut, answer.stall_s) == (200, is_cut, stall_s)
+    assert (answer.status, answer.is_cut, answer.stall_s) == (status, is_cut, stall_s)
     assert answer.body.startswith(start)
+
+
+def test_it_heals_at_once() -> None:
+    """Whatever was scripted strikes nobody any more."""
+    faults = Faults()
+    api, _ = stripe_with(faults)
+    faults.script(Fault(kind=FaultKind.ERROR_500, times=100))
+    broken = ask(api, "events").status
+
+    faults.heal()
+
+    assert (broken, ask(api, "events").status) == (500, 200)
 
 
 def test_it_breaks_the_pages_of_a_list() -> None:

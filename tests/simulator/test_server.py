@@ -3,7 +3,7 @@
 import http.client
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -211,6 +211,17 @@ class Bell:
         return answer
 
 
+@dataclass
+class Drip:
+    """An API whose answers dribble."""
+
+    api: Api
+
+    def answer(self, request: Request) -> Answer:
+        """Answer byte by byte."""
+        return replace(self.api.answer(request), drip_s=0.0001)
+
+
 def test_it_ends_at_once_even_while_it_stalls() -> None:
     """Who leaves the block does not wait for an answer that is stalled for an hour, and its reader gets it then."""
     faults = Faults()
@@ -228,6 +239,21 @@ def test_it_ends_at_once_even_while_it_stalls() -> None:
     assert statuses == [401]
     with pytest.raises(ConnectionRefusedError):
         _read_status(address, statuses)
+
+
+def test_it_may_dribble() -> None:
+    """An answer that comes byte by byte is whole in the end."""
+    api = Api(World(seed=1, clock=Clock(0)), [Key(SECRET)])
+    whole = api.answer(Request("GET", "/v1/charges")).body
+    drip = Drip(api)
+
+    with SimulatedStripe(drip) as it:  # type: ignore[arg-type]
+        connection = http.client.HTTPConnection(it.base_url.removeprefix("http://"), timeout=20)
+        connection.request("GET", "/v1/charges")
+        came = connection.getresponse().read()
+        connection.close()
+
+    assert came == whole
 
 
 def _read_status(address: str, statuses: list[int]) -> None:

@@ -17,6 +17,8 @@ _ERRORS: Final = MappingProxyType(
         FaultKind.NO_RETRY: 500,
     }
 )
+# A proxy on the way there says what it thinks.
+_PAGES: Final = MappingProxyType({FaultKind.HTML: 200, FaultKind.HTML_502: 502})
 _CODES: Final = MappingProxyType(
     {FaultKind.RATE_LIMITED: "rate_limit", FaultKind.LOCK_TIMEOUT: "lock_timeout"}
 )
@@ -37,8 +39,8 @@ def instead(fault: Fault, headers: Mapping[str, str]) -> Answer | None:
     """Return what is answered in the place of the right answer; None if that is only damaged."""
     if fault.kind in _ERRORS:
         return Answer(_ERRORS[fault.kind], {**headers, **_more(fault)}, _error(fault))
-    if fault.kind is FaultKind.HTML:
-        return Answer(200, {**headers, "Content-Type": "text/html"}, _PAGE)
+    if fault.kind in _PAGES:
+        return Answer(_PAGES[fault.kind], {**headers, "Content-Type": "text/html"}, _PAGE)
     if fault.kind is FaultKind.EMPTY_OBJECT:
         return Answer(200, headers, b"{}")
     return None

@@ -31,13 +31,17 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One HTTP answer. A server waits `stall_s` before it sends it, and breaks off in the body if it `is_cut`."""
+    """One HTTP answer. A server waits `stall_s` before it sends it, and breaks off in the body if it `is_cut`.
+
+    It waits `drip_s` after each byte of the body: no client is ever kept waiting long, and the end never comes.
+    """
 
     status: int
     headers: Mapping[str, str]
     body: bytes
     stall_s: float = 0.0
     is_cut: bool = False
+    drip_s: float = 0.0
 
     @property
     def json(self) -> Any:
