@@ -117,7 +117,7 @@ class _Transport(stripe.HTTPClient):
         return body, status, headers
 
     def _whole(self, stream: Any, until_s: float) -> bytes:
-        pieces = []
+        pieces: list[bytes] = []
         # Cut, stalled, garbled or late: there is no answer, and its connection is no good.
         with suppress(Exception):
             while self._monotonic() <= until_s:
