@@ -34,5 +34,5 @@ kill: ## Kill the server under load N times (make kill N=1000), on both database
 simulate: ## Play N seeded histories of payments and faults, from SEED on (make simulate SEED=1 N=10000)
 	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m tests.histories --seed $(SEED) --n $(N) --stories $(STORIES) --db $(DB)
 
-bench: ## Measure the sweeps beside a baseline, a quarter of an hour (make bench BENCH='recent --postgresql')
+bench: ## Measure the sweeps beside a baseline, some twenty minutes (make bench BENCH='recent --postgresql')
 	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m benchmarks $(BENCH)

@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted([*ROOT.glob("reconciler/**/*.py"), *ROOT.glob("webhook/**/*.py")])
+SOURCES = sorted(
+    path
+    for folder in ("reconciler", "webhook", "benchmarks")
+    for path in ROOT.glob(f"{folder}/**/*.py")
+)
 TESTS = sorted(ROOT.glob("tests/**/test_*.py"))
 CORE = sorted(ROOT.glob("reconciler/core/*.py"))
 LINES_A_FILE = 300

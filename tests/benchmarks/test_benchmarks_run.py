@@ -1,0 +1,20 @@
+"""Whether the benchmarks measure what they say; how fast it is, is for `make bench`."""
+
+from itertools import islice
+
+from benchmarks.books import fresh_sqlite
+from benchmarks.recent import Asked, Bench
+from benchmarks.work import LANES
+from reconciler.poll.recent import LISTS, SLICES
+
+
+def test_it_measures_a_pass_that_finds_nothing_new() -> None:
+    """The first pass applies every object and the second none, each with the requests that its slices need."""
+    with fresh_sqlite() as books:
+        bench = Bench(Asked(ranges=(300,), target_range=300, repeats=1, books=books))
+        drained, first, again = islice(bench.figures(), 3)
+
+    requests = [round(each.requests_per_1000 * 0.3) for each in (drained, first, again)]
+    assert [each.news for each in (drained, first, again)] == [None, 300, 0]
+    assert requests == [LANES, 1 + len(LISTS) * SLICES, 1 + len(LISTS) * SLICES]
+    assert 0 < again.rss_mib < 1000
