@@ -49,7 +49,7 @@ def apply_payment_state(
     observations = [each for each in evidence if isinstance(each, Observation)]
     decisions = [each for each in evidence if isinstance(each, Assignment)]
     seen = [each.invoice_id for each in evidence if isinstance(each, InvoiceSeen)]
-    outcomes.store_assignments(tx, decisions)
+    outcomes.store_assignments(tx, decisions, source=source, now=now)
     named = _naming(tx, policy, seen)
     known = facts.load(tx, observations, {*named, *(each.payment_id for each in decisions)})
     change, after = _merge(known, observations, seen)
@@ -61,7 +61,7 @@ def apply_payment_state(
         holders={*change.after, *sessions},
         references={
             *(name for book in change.after.values() for name in active_references(book)),
-            *(name for session in sessions.values() for name in session.references),
+            *(name for session in sessions.values() for name in session.names),
         },
         invoices_seen=seen,
         subjects={*change.after, *around},
@@ -91,8 +91,11 @@ def _naming(tx: Tx, policy: Policy, invoices_seen: Sequence[str]) -> frozenset[s
     if not invoices_seen:
         return frozenset()
     found = ledgers.invoices_of(tx, policy.invoices, invoices_seen)
-    now_named = payment_rows.naming(tx, invoice_rows.names_of(found.values()))
-    return now_named | ledgers.holders_of(tx, invoices_seen)
+    links = {each.payment_link_id for each in found.values() if each.payment_link_id}
+    shared = invoice_rows.shared_links(tx, policy.invoices, links)
+    now_named = payment_rows.naming(tx, invoice_rows.names_of(found.values()) - shared)
+    once_named = payment_rows.resting_on(tx, shared) | ledgers.holders_of(tx, invoices_seen)
+    return now_named | once_named
 
 
 def _merge(

@@ -5,6 +5,7 @@ use or settings, 3 failed or incomplete, 130 Ctrl-C.
 """
 
 from reconciler.cli import (
+    assigning,
     books,
     demo,
     doctor,
@@ -20,6 +21,7 @@ from reconciler.cli.context import app
 from reconciler.cli.guard import guarded
 
 __all__ = [
+    "assigning",
     "books",
     "demo",
     "doctor",

@@ -16,8 +16,9 @@ from reconciler.cli.context import (
     policy_of,
     settings_of,
 )
+from reconciler.cli.dossier import tell_decisions
 from reconciler.cli.output import details, money, say, say_json, table
-from reconciler.db import queries
+from reconciler.db import exceptions, queries
 from reconciler.verify import verify as check
 
 group = typer.Typer(help="Payments as Stripe tells them.", no_args_is_help=True)
@@ -59,10 +60,11 @@ def show(payment_id: str, config: Config = None, as_json: AsJson = False) -> Non
     """Show one payment with everything around it."""
     with database(settings_of(config)) as db, db.reading() as tx:
         found = queries.payment(tx, payment_id)
+        decisions = exceptions.decisions(tx, [payment_id])
     if found is None:
         raise Refused(f"no payment has the id {payment_id!r}", 1)
     if as_json:
-        say_json(found)
+        say_json({**found, "decisions": decisions})
         return
     plain = {k: v for k, v in found.items() if k != "facts" and not isinstance(v, list)}
     details(plain)
@@ -72,6 +74,9 @@ def show(payment_id: str, config: Config = None, as_json: AsJson = False) -> Non
             columns = [c for c in found[name][0] if c not in {"facts", "account", "payment_id"}]
             say(f"{name}:")
             table(columns, ([row[c] for c in columns] for row in found[name]), empty="")
+    if decisions:
+        say()
+        tell_decisions(decisions)
 
 
 @app.command()

@@ -15,7 +15,8 @@ from reconciler.config import Invoices, Settings, SettingsError, load, require
 from reconciler.core.ledger import Rules
 from reconciler.core.observation import ms
 from reconciler.db import events, migrate
-from reconciler.db.adopted import Description, Unmappable, adopt
+from reconciler.db.adopted import Unmappable, adopt
+from reconciler.db.fitting import Description
 from reconciler.db.invoice_table import EMBEDDED, InvoiceTable
 from reconciler.db.session import Database, open_database, transaction_open
 from reconciler.inbox import Inbox
@@ -113,10 +114,21 @@ def policy_of(settings: Settings, db: Database) -> Policy:
 def invoices_of(settings: Settings, db: Database) -> InvoiceTable:
     """The table of invoices that the settings describe, as it is."""
     chosen = settings.invoices
+    _require_the_same_table(db, chosen.table)
     if not chosen.table:
         _require_nothing_to_map(chosen)
         return EMBEDDED
-    described = Description(
+    try:
+        with db.reading() as tx:
+            return adopt(tx, description_of(settings))
+    except Unmappable as refused:
+        raise SettingsError(refused.problems) from None
+
+
+def description_of(settings: Settings) -> Description:
+    """What the settings say of the app's table."""
+    chosen = settings.invoices
+    return Description(
         table=chosen.table,
         columns=chosen.columns,
         words=chosen.words,
@@ -125,11 +137,17 @@ def invoices_of(settings: Settings, db: Database) -> InvoiceTable:
         only=chosen.filter,
         zone=settings.report.timezone,
     )
-    try:
-        with db.reading() as tx:
-            return adopt(tx, described)
-    except Unmappable as refused:
-        raise SettingsError(refused.problems) from None
+
+
+def _require_the_same_table(db: Database, table: str) -> None:
+    """What was settled belongs to the invoices of one table: another one may have the same ids."""
+    with db.reading() as tx:
+        kept = events.setting(tx, "invoices")
+    if kept is not None and kept != table:
+        raise Refused(
+            f"this database settles {kept or 'the table that we bring'}, and [invoices] table is {table!r}: set it back,"
+            " or run `reconciler init` if that is meant"
+        )
 
 
 def _require_nothing_to_map(chosen: Invoices) -> None:

@@ -2,6 +2,7 @@
 
 import shutil
 import textwrap
+from datetime import datetime
 from typing import Any, Final
 
 from reconciler.cli.context import (
@@ -31,7 +32,7 @@ def explain(invoice: str, config: Config = None, as_json: AsJson = False) -> Non
             found = queries.invoice(tx, invoice, source)
             if found is None:
                 raise Refused(f"no invoice has the id or number {invoice!r}", 1)
-            story = story_of(tx, found)
+            story = story_of(tx, found, source.day_zone)
     if as_json:
         say_json(story)
         return
@@ -48,7 +49,7 @@ def _tell_state(story: dict[str, Any]) -> None:
     paid_at = invoice["paid_at"]
     _say(f"  status          {invoice['status']}")
     _say(f"  payment_status  {meaning}", "    ")
-    _say(f"  paid at         {cell(paid_at)}{' UTC' if paid_at else ''}")
+    _say(f"  paid at         {cell(paid_at)}{' UTC' if isinstance(paid_at, datetime) else ''}")
     if settlement is not None:
         parts = (
             f"{name} {money(settlement[name], settlement['currency'])}"

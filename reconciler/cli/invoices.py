@@ -18,6 +18,7 @@ from reconciler.cli.context import (
     policy_of,
     settings_of,
 )
+from reconciler.cli.dossier import why
 from reconciler.cli.output import complain, details, money, say, say_json, table
 from reconciler.db import queries
 
@@ -29,31 +30,36 @@ app.add_typer(group, name="invoices")
 def import_(
     file: Annotated[Path, typer.Argument(help="A CSV file with a head line.")],
     config: Config = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would change.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows out.")] = False,
 ) -> None:
-    """Import invoices from a CSV file: all rows, or none."""
+    """Import invoices from a CSV file: none, if a single row is bad."""
     settings = settings_of(config)
+    if settings.invoices.table:
+        raise Refused(
+            f"invoices live in the app's table {settings.invoices.table}: it alone adds any"
+        )
     try:
-        with file.open(encoding="utf-8-sig", newline="") as opened:
-            rows, bad = invoice_import.read(opened)
+        rows, bad = invoice_import.read(file)
     except OSError as error:
         raise Refused(f"{file}: {error.strerror}") from None
-    except UnicodeDecodeError:
-        raise Refused(f"{file}: is not UTF-8 text") from None
     except invoice_import.UnreadableFile as error:
         raise Refused(f"{file}: {error}") from None
-    for each in bad:
-        complain(f"{file}:{each.line}: {each.reason}")
-    if bad and not skip_bad:
-        raise Refused(f"{len(bad)} bad rows; nothing was imported (--skip-bad leaves them out)")
-    if not dry_run:
-        with database(settings) as db:
-            policy = policy_of(settings, db)
-            batch = settings.database.batch
-            invoice_import.store(db, rows, now=now(), policy=policy, batch=batch)
+    with database(settings) as db:
+        planned = invoice_import.plan(db, rows)
+        bad = sorted([*bad, *planned.bad], key=lambda each: each.line)
+        for each in bad:
+            complain(f"{file}:{each.line}: {each.reason}")
+        if bad and not skip_bad:
+            raise Refused(f"{len(bad)} bad rows; nothing was imported (--skip-bad leaves them out)")
+        if not dry_run:
+            policy, batch = policy_of(settings, db), settings.database.batch
+            invoice_import.store(db, planned.writes, now=now(), policy=policy, batch=batch)
     verb = "would be imported" if dry_run else "imported"
-    say(f"{len(rows)} invoices {verb}, {len(bad)} left out.")
+    say(
+        f"{len(planned.writes)} invoices {verb}: {planned.new} new, {planned.changed} changed;"
+        f" {planned.unchanged} unchanged, {len(bad)} rows left out."
+    )
 
 
 @group.command("list")
@@ -131,7 +137,7 @@ def show(key: str, config: Config = None, as_json: AsJson = False) -> None:
     table(
         ("payment", "status", "amount", "rule"),
         (
-            (row["payment_id"], row["status"], money(row["amount"], row["currency"]), row["rule"])
+            (row["payment_id"], row["status"], money(row["amount"], row["currency"]), why(row))
             for row in payments
         ),
         empty="No payment belongs to it.",

@@ -24,15 +24,21 @@ def init(
     start = _day(since) if since else None
     db = connect(settings, create=True)
     try:
-        migrate.upgrade(db, theirs=[name for name in (settings.invoices.table,) if name])
+        migrate.upgrade(db, theirs={settings.invoices.table} & {"invoices"})
         with db.writing() as tx:
             mode = events.settle_setting(tx, "mode", settings.stripe.mode or "test")
             today = datetime.now(UTC).date().isoformat()
             kept = events.settle_setting(tx, "since", start or today)
+            table = events.settle_table(tx, settings.invoices.table)
     finally:
         db.close()
     if mode != settings.stripe.mode:
         raise Refused(f"this database belongs to Stripe's {mode} mode: use another database")
+    if table != settings.invoices.table:
+        raise Refused(
+            f"this database has settled invoices of {table or 'the table that we bring'}, whose ids may be those of others:"
+            f" give {settings.invoices.table or 'the table that we bring'} a database of its own"
+        )
     if start is not None and kept != start:
         raise Refused(f"this database counts from {kept} on already; --since can't move it")
     say(f"The database is ready: {redacted_url(settings.secrets.database_url.get_secret_value())}")

@@ -145,15 +145,19 @@ def _leader(tx: Tx, at: datetime) -> Line:
 
 def _open_payments(tx: Tx, settings: Settings, at: datetime) -> Line:
     due = payments.due_checks(tx, at, limit=_CHECKS_MAX)
-    oldest_at = due[0].due_at if due else None
-    facts = {"due": len(due), "is_more": len(due) == _CHECKS_MAX, "oldest_due_at": oldest_at}
+    # Those that were asked for are still due: Stripe has not been read yet.
+    asked, asked_at = queries.looks_awaited(tx)
+    since = [each.due_at for each in due[:1]] + ([asked_at] if asked_at is not None else [])
+    oldest_at = min(since, default=None)
+    count, is_more = len(due) + asked, len(due) == _CHECKS_MAX
+    facts = {"due": count, "is_more": is_more, "oldest_due_at": oldest_at}
     if oldest_at is None:
         return Line(Colour.GOOD, "open payments", "none is due to be looked at", facts)
     late = at - oldest_at
-    number = f"{len(due)} or more" if facts["is_more"] else str(len(due))
+    number = f"{count} or more" if is_more else str(count)
     words = f"{number} due to be looked at, the oldest for {words_of(late)}"
     if late > _CHECK_LATE:
-        words += ": is the daemon running, and does `open` come to its end?"
+        words += ": is the daemon running, does `open` come to its end, and does Stripe answer?"
         return Line(Colour.RED, "open payments", words, facts)
     is_late = late > _INTERVALS * timedelta(seconds=settings.sweeps.open_s) + _SLACK
     return Line(Colour.LOOK if is_late else Colour.GOOD, "open payments", words, facts)

@@ -6,7 +6,7 @@ Whatever was stored at one moment was stored in one transaction: what Stripe sai
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -39,7 +39,8 @@ _RULES: Final[Mapping[str, str]] = MappingProxyType(
         Rule.STORED_ID: "the invoice stores its id at Stripe",
         Rule.AGREEMENT: "everything that names an invoice names this one",
         Rule.PAYER_REFERENCE: "the payer's reference names it, and amount and currency are exactly the invoice's",
-        Rule.SPLIT_BY_STORED_IDS: "several invoices store its id, and their totals add up to what was received",
+        Rule.PAYMENT_LINK: "no other invoice has its Payment Link, and amount and currency are exactly the invoice's",
+        Rule.SPLIT_BY_STORED_IDS: "several invoices store its id, and share it if it is exactly their totals together",
         Rule.CONFLICT: "its names disagree about the invoice",
         Rule.NOT_BORNE_OUT: "only the payer's reference names an invoice, and amount or currency are others",
         Rule.UNMATCHED: "it names no invoice",
@@ -76,18 +77,21 @@ class Step:
     changes: list[str] = field(default_factory=list)
 
 
-def story_of(tx: Tx, invoice: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything that is stored about an invoice, and its steps in order."""
+def story_of(tx: Tx, invoice: Mapping[str, Any], days: tzinfo | None = None) -> dict[str, Any]:
+    """Everything that is stored about an invoice, and its steps in order.
+
+    `days` is the zone whose days `paid_at` holds, where it holds no more.
+    """
     settlement = queries.settlement(tx, invoice["id"])
     allocations = queries.allocations_of_invoice(tx, invoice["id"])
     claims = queries.claims_of_invoice(tx, invoice["id"])
     ids = {row["payment_id"] for row in allocations} | {row["holder_id"] for row in claims}
     objects = _around(tx, ids)
     events = queries.events_about(tx, objects)
-    transitions = queries.transitions_of(tx, {invoice["id"], *ids})
+    transitions = queries.transitions_of(tx, {invoice["id"], *objects})
     notifications = queries.notifications_of(tx, invoice["id"])
     reads = [row for row in queries.observations_of(tx, objects) if row["is_read"]]
-    steps = _steps(events, reads, transitions, notifications)
+    steps = _steps(events, reads, transitions, notifications, days)
     return {
         "invoice": dict(invoice),
         "settlement": settlement,
@@ -130,6 +134,7 @@ def _steps(
     reads: Iterable[Mapping[str, Any]],
     transitions: Iterable[Mapping[str, Any]],
     notifications: Iterable[Mapping[str, Any]],
+    days: tzinfo | None,
 ) -> list[Step]:
     steps: dict[datetime, Step] = {}
 
@@ -143,7 +148,7 @@ def _steps(
         at(row["observed_at"]).causes.append(words)
     for row in transitions:
         step = at(row["at"])
-        step.changes.append(_change(row))
+        step.changes.append(_change(row, days))
         if not step.causes:
             step.causes.append(_cause(row))
     for row in notifications:
@@ -168,26 +173,33 @@ def _cause(row: Mapping[str, Any]) -> str:
     return f"{evidence}, {_CAME_BY.get(row['source'], row['source'])}"
 
 
-def _change(row: Mapping[str, Any]) -> str:
+def _change(row: Mapping[str, Any], days: tzinfo | None) -> str:
     subject = "invoice" if row["subject_kind"] == "invoice" else f"payment {row['subject_id']}"
     if row["field"] == "invoice":
         if row["new"] is None:
             return f"{subject} belongs to no invoice: {rule_of(row['rule'])}"
         return f"{subject} belongs to invoice {row['new']}: {rule_of(row['rule'])}"
-    old, new = (_value(row[each]) for each in ("old", "new"))
+    if row["subject_kind"] == "exception":
+        return f"exception {row['field']} of {row['subject_id']} was resolved ({row['rule']})"
+    if row["field"] == "decision":
+        return f"{subject}: {row['new']} ({row['rule']})"
+    old, new = (_value(row[each], days) for each in ("old", "new"))
     words = f"{subject}: {row['field']} {old} -> {new}"
+    if row["field"] == "payment":
+        return f"{words} ({row['rule']})"
     if row["field"] == "payment_status":
         sums = _SUMS.sub(_in_major_units, row["rule"])
         return f"{words}: {MEANINGS.get(row['new'], 'a word that is not ours')} ({sums})"
     return words
 
 
-def _value(text: str | None) -> str:
+def _value(text: str | None, days: tzinfo | None) -> str:
     """A value of the audit trail; a moment as all moments are shown."""
     if text is None:
         return "-"
     try:
-        return cell(datetime.fromisoformat(text))
+        at = datetime.fromisoformat(text)
+        return cell(at if days is None else at.astimezone(days).date())
     except ValueError:
         return text
 

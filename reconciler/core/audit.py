@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from reconciler.core.invoice import InvoiceWrite, Settlement, Share
 from reconciler.core.ledger import Ledger, Standing
 from reconciler.core.matching import Match
+from reconciler.core.money import format_amount
+from reconciler.core.observation import Assignment
 from reconciler.core.payment import Book, Summary, summarise
 
 
@@ -56,6 +58,7 @@ def transitions(
         was = ",".join(sorted(a.invoice_id for a in ledger.allocations.get(id_, ())))
         now = ",".join(sorted(a.invoice_id for a in each.match.allocations))
         yield from _step("payment", id_, "invoice", was or None, now or None, each.match.rule.value)
+        yield from _by_a_person(each, ledger)
     for change_ in invoices:
         settlement, write = change_.standing.settlement, change_.write
         invoice = ledger.invoices[settlement.invoice_id]
@@ -69,6 +72,42 @@ def transitions(
         new_at = write.paid_at.isoformat() if write.paid_at else None
         rank = f"evidence {settlement.paid.rank}" if settlement.paid else ""
         yield from _step("invoice", invoice.id, "paid_at", old_at, new_at, rank)
+
+
+def decided(decision: Assignment) -> Transition:
+    """A person's decision about a payment, told with its reason."""
+    whole = "all" if len(decision.shares) == 1 else "the rest"
+    parts = (
+        f"{whole if amount_minor is None else 'a part'} to {invoice_id}"
+        for invoice_id, amount_minor in decision.shares
+    )
+    return Transition(
+        subject_kind="payment",
+        subject_id=decision.payment_id,
+        field="decision",
+        old=None,
+        new=", ".join(parts) or "to no invoice",
+        rule=f"{decision.by}: {decision.reason}",
+    )
+
+
+def _by_a_person(change: PaymentChange, ledger: Ledger) -> Iterator[Transition]:
+    """What a decision about a payment gave to its invoices, or took from them: told on their side too."""
+    decision, payment = change.match.decision, change.summary
+    if decision is None:
+        return
+    was = {each.invoice_id: each.amount_minor for each in ledger.allocations.get(payment.id, ())}
+    now = {each.invoice_id: each.amount_minor for each in change.match.allocations}
+    for id_ in sorted(was.keys() | now.keys()):
+        old, new = (_part(payment, held.get(id_)) for held in (was, now))
+        yield from _step("invoice", id_, "payment", old, new, f"{decision.by}: {decision.reason}")
+
+
+def _part(payment: Summary, amount_minor: int | None) -> str | None:
+    if amount_minor is None:
+        return None
+    amount = format_amount(amount_minor, payment.currency) if payment.currency else "nothing yet"
+    return f"{payment.id} {amount}"
 
 
 def _step(  # noqa: PLR0913, PLR0917 - the columns of one audit row

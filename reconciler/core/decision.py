@@ -95,7 +95,7 @@ def _waivers(change: Change, ledger: Ledger) -> dict[str, frozenset[str]]:
     """Each Session that asked for no money, with the one invoice that its names agree on."""
     waivers = {}
     for session_id, session in change.waived_sessions.items():
-        named = [resolve(each, ledger.invoices.values()) for each in session.references]
+        named = [resolve(each, ledger.invoices.values()) for each in session.names]
         agreed = frozenset(id_ for found in named for id_ in found)
         waivers[session_id] = agreed if len(agreed) == 1 else frozenset()
     return waivers
@@ -240,7 +240,7 @@ def _findings(
             ),
         )
     for finding in found:
-        if finding.at_ms is None or finding.at_ms >= rules.since_ms:
+        if not finding.is_old(rules.since_ms):
             yield finding
 
 
@@ -275,6 +275,7 @@ def _notices(
         yield from milestones.of_invoice(
             ledger.invoices[settlement.invoice_id],
             settlement,
+            each.shares,
             was_covered=stored is not None and stored.settlement.is_covered,
         )
     for change_ in payments:

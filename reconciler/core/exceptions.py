@@ -9,11 +9,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from reconciler.core import since
 from reconciler.core.doubts import contradicting_totals
 from reconciler.core.facts import TERMINAL
 from reconciler.core.invoice import PAID_WORD, Invoice, Settlement, Share
 from reconciler.core.lattice import current
 from reconciler.core.matching import Match, Rule
+from reconciler.core.observation import ms
 from reconciler.core.payment import KNOWN_WORDS, Book, Summary, dispute_transactions
 from reconciler.core.words import (
     DISPUTE_RANK,
@@ -61,14 +63,23 @@ GRACED = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """One thing that is true now and needs a person. `at_ms` is Stripe's time of the fact; None: not known."""
+    """One thing that is true now and needs a person. `at_ms` is Stripe's time of the fact; None: not known.
+
+    `counts_ms` is the time by which it is old or new, where that is another one.
+    """
 
     kind: ExceptionKind
     subject: str
     fingerprint: str
     at_ms: int | None = None
+    counts_ms: int | None = None
     amount_minor: int | None = None
     currency: str = ""
+
+    def is_old(self, since_ms: int) -> bool:
+        """Whether it belongs to the time before the first day that counts."""
+        known_ms = self.at_ms if self.counts_ms is None else self.counts_ms
+        return known_ms is not None and known_ms < since_ms
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,26 +93,32 @@ class History:
 def of_payment(book: Book, payment: Summary, match: Match) -> tuple[Finding, ...]:
     """What needs a person about one payment, its refunds and its disputes."""
     found = [*_of_facts(book, payment), *_of_refunds(book), *_of_disputes(book, payment)]
-    if payment.is_foreign and match.rule is Rule.FOREIGN:
+    # Also where a person has taken it back from every invoice: then it is another product's again.
+    if payment.is_foreign and not match.allocations:
         return ()
-    at_ms = payment.paid.at_ms if payment.paid else payment.created_ms
     if match.rule is Rule.CONFLICT:
-        named = ",".join(sorted(match.named))
-        found.append(
-            _finding(ExceptionKind.CONFLICTING_REFERENCES, payment, named, at_ms=at_ms),
-        )
-    elif payment.received_minor > 0 and not match.allocations and match.rule is not Rule.ASSIGNED:
-        found.append(_finding(ExceptionKind.UNMATCHED_PAYMENT, payment, match.rule, at_ms=at_ms))
+        kind, detail = ExceptionKind.CONFLICTING_REFERENCES, ",".join(sorted(match.named))
+        found.append(_of_money(kind, payment, match, payment.received_minor, detail))
+        return tuple(found)
+    left_minor = payment.received_minor - sum(each.amount_minor for each in match.allocations)
+    if left_minor > 0 and not payment.is_foreign:
+        detail = match.rule if match.decision is None else f"{match.rule}, {left_minor} left"
+        kind = ExceptionKind.UNMATCHED_PAYMENT
+        found.append(_of_money(kind, payment, match, left_minor, detail))
     return tuple(found)
 
 
-def _finding(kind: ExceptionKind, payment: Summary, detail: str, *, at_ms: int | None) -> Finding:
+def _of_money(
+    kind: ExceptionKind, payment: Summary, match: Match, amount_minor: int, detail: str
+) -> Finding:
+    decided_ms = match.decision.decided_ms if match.decision else None
     return Finding(
         kind=kind,
         subject=payment.id,
         fingerprint=f"{payment.received_minor} {payment.currency} {detail}",
-        at_ms=at_ms,
-        amount_minor=payment.received_minor,
+        at_ms=payment.paid.at_ms if payment.paid else payment.created_ms,
+        counts_ms=since.latest(since.of_payment(payment), decided_ms),
+        amount_minor=amount_minor,
         currency=payment.currency,
     )
 
@@ -194,9 +211,10 @@ def of_invoice(
     marked_by_hand = invoice.status == PAID_WORD and not history.was_paid_by_us and net > 0
     if marked_by_hand or _is_second(settlement, shares):
         found.append(ExceptionKind.SECOND_PAYMENT)
-    elif net > due:
+    elif net > max(due, 0):
         found.append(ExceptionKind.OVERPAID)
-    if any(each.payment.currency != invoice.currency and each.net_minor for each in shares):
+    strange = _strange(invoice, shares)
+    if strange:
         found.append(ExceptionKind.WRONG_CURRENCY)
     if invoice.status not in payable | {PAID_WORD} and net != 0:
         found.append(ExceptionKind.INVOICE_NOT_PAYABLE)
@@ -204,22 +222,57 @@ def of_invoice(
         found.append(ExceptionKind.INVOICE_CHANGED_AFTER_PAID)
     if net < 0:
         found.append(ExceptionKind.NET_BELOW_ZERO)
-    is_ours_to_doubt = invoice.status == PAID_WORD and invoice.names_stripe and due > 0
+    # Paid by hand is the app's own affair, unless the app says that Stripe was asked, or the word is ours.
+    is_about_stripe = invoice.names_stripe or history.was_paid_by_us
+    is_ours_to_doubt = invoice.status == PAID_WORD and is_about_stripe and due > 0
     if is_ours_to_doubt and not any(each.received_minor > 0 for each in shares):
         found.append(ExceptionKind.PAID_HERE_NOT_AT_STRIPE)
-    ids = ",".join(sorted(each.payment.id for each in shares if each.received_minor > 0))
-    times = [each.payment.paid.at_ms for each in shares if each.payment.paid is not None]
+    at_stake = {
+        ExceptionKind.WRONG_CURRENCY: strange[:1],
+        ExceptionKind.INVOICE_NOT_PAYABLE: [(invoice.currency, net)],
+        ExceptionKind.NET_BELOW_ZERO: [(invoice.currency, net)],
+    }
     return tuple(
         Finding(
             kind=kind,
             subject=invoice.id,
-            fingerprint=f"{settlement.received_minor} {net} {due} {invoice.currency} {ids}",
-            at_ms=max(times, default=None),
-            amount_minor=net - due,
-            currency=invoice.currency,
+            fingerprint=_truth(settlement, shares, strange),
+            at_ms=since.latest(*(each.payment.paid.at_ms for each in shares if each.payment.paid)),
+            counts_ms=_counts_ms(kind, invoice, shares),
+            amount_minor=amount_minor,
+            currency=currency,
         )
         for kind in found
+        for currency, amount_minor in at_stake.get(kind, [(invoice.currency, net - due)])
     )
+
+
+def _truth(
+    settlement: Settlement, shares: Sequence[Share], strange: Sequence[tuple[str, int]]
+) -> str:
+    """The amounts and ids that make it true."""
+    sums = (settlement.received_minor, settlement.net_minor, settlement.amount_due_minor)
+    ids = ",".join(sorted(each.payment.id for each in shares if each.received_minor > 0))
+    held = (f"{amount_minor} {currency}" for currency, amount_minor in strange)
+    return " ".join((*map(str, sums), settlement.currency, ids, *held))
+
+
+def _counts_ms(kind: ExceptionKind, invoice: Invoice, shares: Sequence[Share]) -> int | None:
+    """Old invoices say `paid` and name payments of their time, which nobody has to read again."""
+    if kind is ExceptionKind.PAID_HERE_NOT_AT_STRIPE:
+        dated = invoice.paid_at or invoice.created_at
+        return ms(dated) if dated else None
+    return since.of_shares(shares)
+
+
+def _strange(invoice: Invoice, shares: Sequence[Share]) -> list[tuple[str, int]]:
+    """What is held of other currencies than the invoice's, which no sum of its own shows."""
+    held: dict[str, int] = {}
+    for each in shares:
+        currency = each.payment.currency
+        if currency != invoice.currency and each.net_minor:
+            held[currency] = held.get(currency, 0) + each.net_minor
+    return sorted(held.items())
 
 
 def _is_second(settlement: Settlement, shares: Sequence[Share]) -> bool:

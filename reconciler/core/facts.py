@@ -41,6 +41,7 @@ from reconciler.core.observation import (
 
 SUCCEEDED = "succeeded"
 CANCELED = "canceled"
+READ_RANK = 3
 TERMINAL = frozenset({SUCCEEDED, CANCELED})
 
 
@@ -164,7 +165,16 @@ class SessionFacts:
     intents: frozenset[str] = grows()
     total: SessionTotal | None = rises()
     references: frozenset[Reference] = grows()
+    # https://docs.stripe.com/api/checkout/sessions/update can edit its metadata for ever, but not the completed event's.
+    metadata_frozen: bool = rises(default=False)
     emails: frozenset[str] = grows()
+
+    @property
+    def names(self) -> frozenset[Reference]:
+        """The names that count now: frozen metadata silences metadata that was merely read."""
+        kinds = (ReferenceKind.SESSION_METADATA, ReferenceKind.FROZEN_SESSION_METADATA)
+        silent = kinds[0] if self.metadata_frozen else kinds[1]
+        return frozenset(each for each in self.references if each.kind != silent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,7 +261,9 @@ def _lift_intent(seen: IntentSeen, observation: Observation) -> IntentFacts:
 def _paid_at(seen: IntentSeen, lo_ms: int) -> PaidAt | None:
     if seen.received_minor <= 0:
         return None
-    return PaidAt(0, seen.succeeded_ms) if seen.succeeded_ms is not None else PaidAt(3, lo_ms)
+    return (
+        PaidAt(0, seen.succeeded_ms) if seen.succeeded_ms is not None else PaidAt(READ_RANK, lo_ms)
+    )
 
 
 def _lift_charge(seen: ChargeSeen, observation: Observation) -> ChargeFacts:
@@ -281,5 +293,6 @@ def _lift_session(seen: SessionSeen, observation: Observation) -> SessionFacts:
         intents=_known(seen.intent),
         total=SessionTotal(seen.complete, lo_ms, seen.amount_minor, seen.currency),
         references=seen.references | {Reference(ReferenceKind.CHECKOUT_SESSION, seen.id)},
+        metadata_frozen=seen.frozen,
         emails=seen.emails,
     )

@@ -51,6 +51,7 @@ class Invoice:
     payment_intent_id: str | None = None
     checkout_session_id: str | None = None
     payment_link_id: str | None = None
+    created_at: datetime | None = None
     paid_on_day_in: tzinfo | None = None
     """The zone whose day `paid_at` is, where the app keeps no more than that."""
 
@@ -63,13 +64,17 @@ class Invoice:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Share:
-    """The part of one payment that belongs to one invoice, in minor units of the payment's currency."""
+    """The part of one payment that belongs to one invoice, in minor units of the payment's currency.
+
+    `decided_ms` is when a person said so; None where no one had to.
+    """
 
     payment: Summary
     received_minor: int
     refunded_minor: int = 0
     refund_pending_minor: int = 0
     disputed_minor: int = 0
+    decided_ms: int | None = None
 
     @property
     def net_minor(self) -> int:
@@ -146,7 +151,8 @@ def _status(
         return InvoiceStatus.PAID
     if any(each.payment.dispute_open for each in shares):
         return InvoiceStatus.DISPUTED
-    if net > due:
+    # A credit asks for nothing, and is not overpaid by the nothing that came.
+    if net > max(due, 0):
         return InvoiceStatus.OVERPAID
     if net == due > 0:
         return InvoiceStatus.PAID

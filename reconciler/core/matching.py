@@ -25,6 +25,7 @@ class Rule(StrEnum):
     STORED_ID = "stored_id"
     AGREEMENT = "agreement"
     PAYER_REFERENCE = "payer_reference"
+    PAYMENT_LINK = "payment_link"
     SPLIT_BY_STORED_IDS = "split_by_stored_ids"
     FOREIGN = "foreign"
     CONFLICT = "conflicting_references"
@@ -42,16 +43,18 @@ class Allocation:
     rule: Rule
     decided_by: str = ""
     reason: str = ""
+    decided_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """The answer for one payment. `named` holds every invoice that its references resolve to."""
+    """The answer for one payment. `named` holds every invoice that its references resolve to, `decision` a person's word."""
 
     payment_id: str
     rule: Rule
     allocations: tuple[Allocation, ...] = ()
     named: frozenset[str] = frozenset()
+    decision: Assignment | None = None
 
     @property
     def claimed(self) -> frozenset[str]:
@@ -101,7 +104,9 @@ def resolve(reference: Reference, invoices: Iterable[Invoice]) -> frozenset[str]
 def _assigned(payment: Summary, assignment: Assignment) -> Match:
     left_minor = payment.received_minor
     parts: dict[str, int] = {}
-    for invoice_id, wanted_minor in assignment.shares:
+    authors: dict[str, Assignment] = {}
+    for count, (invoice_id, wanted_minor) in enumerate(assignment.shares, start=1):
+        authors[invoice_id] = assignment.author_of(count)
         part_minor = left_minor if wanted_minor is None else min(wanted_minor, left_minor)
         left_minor -= part_minor
         parts[invoice_id] = parts.get(invoice_id, 0) + part_minor
@@ -111,12 +116,15 @@ def _assigned(payment: Summary, assignment: Assignment) -> Match:
             invoice_id=invoice_id,
             amount_minor=part_minor,
             rule=Rule.ASSIGNED,
-            decided_by=assignment.by,
-            reason=assignment.reason,
+            decided_by=authors[invoice_id].by,
+            reason=authors[invoice_id].reason,
+            decided_ms=authors[invoice_id].decided_ms,
         )
         for invoice_id, part_minor in parts.items()
     )
-    return Match(payment_id=payment.id, rule=Rule.ASSIGNED, allocations=allocations)
+    return Match(
+        payment_id=payment.id, rule=Rule.ASSIGNED, allocations=allocations, decision=assignment
+    )
 
 
 def _agreed(payment: Summary, kinds: frozenset[ReferenceKind], invoice: Invoice) -> Match:
@@ -126,7 +134,8 @@ def _agreed(payment: Summary, kinds: frozenset[ReferenceKind], invoice: Invoice)
         exact = (invoice.amount_due_minor, invoice.currency)
         if (payment.received_minor, payment.currency) != exact:
             return Match(payment_id=payment.id, rule=Rule.NOT_BORNE_OUT, named=named)
-        rule = Rule.PAYER_REFERENCE
+        by_link_alone = kinds == {ReferenceKind.PAYMENT_LINK}
+        rule = Rule.PAYMENT_LINK if by_link_alone else Rule.PAYER_REFERENCE
     return Match(
         payment_id=payment.id,
         rule=rule,
@@ -143,11 +152,13 @@ def _several(
     """One payment for several invoices: only if the app stored its id on each, and the totals add up exactly."""
     stored = frozenset(i for each, found in resolved.items() if each.kind in STORED for i in found)
     named = frozenset(each.id for each in invoices)
-    adds_up = sum(each.amount_due_minor for each in invoices) == payment.received_minor
+    totals = [each.amount_due_minor for each in invoices]
+    # A credit among them makes up for what another owes, and no part of a payment can be less than nothing.
+    adds_up = sum(totals) == payment.received_minor and min(totals) >= 0
     one_currency = all(each.currency == payment.currency for each in invoices)
     if stored == named and (payment.received_minor == 0 or (adds_up and one_currency)):
         rule = Rule.SPLIT_BY_STORED_IDS
-        parts = [each.amount_due_minor if payment.received_minor else 0 for each in invoices]
+        parts = totals if payment.received_minor else [0] * len(invoices)
         allocations = tuple(
             _whole(payment, each.id, part, rule) for each, part in zip(invoices, parts, strict=True)
         )
@@ -181,6 +192,7 @@ def shares(payment: Summary, allocations: Sequence[Allocation]) -> dict[str, Sha
             refunded_minor=refunded[index],
             refund_pending_minor=pending[index],
             disputed_minor=disputed[index],
+            decided_ms=each.decided_ms,
         )
         for index, each in enumerate(ordered)
     }

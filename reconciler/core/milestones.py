@@ -7,8 +7,9 @@ database keeps one notification a (milestone, user). Facts that are older than t
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from reconciler.core import since
 from reconciler.core.facts import SUCCEEDED
-from reconciler.core.invoice import Invoice, Settlement
+from reconciler.core.invoice import Invoice, Settlement, Share
 from reconciler.core.ledger import Rules
 from reconciler.core.payment import Book, PaymentStatus, failed_attempts, payment_currency
 from reconciler.core.words import gives_back, refund_word
@@ -18,7 +19,10 @@ _REFUND_NOTICES = {"succeeded": "refund_done", "failed": "refund_failed"}
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notice:
-    """One notification for one user. `at_ms` is Stripe's time of the fact; the amount is in minor units."""
+    """One notification for one user. `at_ms` is Stripe's time of the fact; the amount is in minor units.
+
+    `counts_ms` is the time by which the fact is old or new, where that is another one.
+    """
 
     milestone: str
     kind: str
@@ -28,9 +32,12 @@ class Notice:
     amount_minor: int
     currency: str
     at_ms: int
+    counts_ms: int | None = None
 
 
-def of_invoice(invoice: Invoice, settlement: Settlement, *, was_covered: bool) -> Iterator[Notice]:
+def of_invoice(
+    invoice: Invoice, settlement: Settlement, shares: Sequence[Share], *, was_covered: bool
+) -> Iterator[Notice]:
     """The invoice is paid, for the first time."""
     newly = settlement.is_covered and not was_covered
     if newly and invoice.user_id is not None and settlement.paid is not None:
@@ -43,6 +50,7 @@ def of_invoice(invoice: Invoice, settlement: Settlement, *, was_covered: bool) -
             amount_minor=settlement.amount_due_minor,
             currency=settlement.currency,
             at_ms=settlement.paid.at_ms,
+            counts_ms=since.of_shares(shares),
         )
 
 
@@ -82,10 +90,16 @@ def of_payment(
                 amount_minor=max(refund.amounts, default=0),
                 currency=payment_currency(after),
                 at_ms=refund.statuses[word],
+                # A read of today may be the first that shows a refund of last year.
+                counts_ms=refund.created_ms,
             )
 
 
 def fresh(notices: Sequence[Notice], rules: Rules, now_ms: int) -> tuple[Notice, ...]:
     """Drop what is too old to wake anybody: a backfill of last year is silent."""
     oldest_ms = max(rules.since_ms, now_ms - rules.notice_max_age_s * 1000)
-    return tuple(each for each in notices if each.at_ms >= oldest_ms)
+    return tuple(
+        each
+        for each in notices
+        if each.at_ms >= oldest_ms and (each.counts_ms is None or each.counts_ms >= rules.since_ms)
+    )

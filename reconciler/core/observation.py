@@ -32,6 +32,7 @@ class ReferenceKind(StrEnum):
     METADATA = "metadata"
     FROZEN_METADATA = "frozen_metadata"
     SESSION_METADATA = "session_metadata"
+    FROZEN_SESSION_METADATA = "frozen_session_metadata"
     CLIENT_REFERENCE = "client_reference_id"
     PAYMENT_LINK = "payment_link"
 
@@ -151,7 +152,10 @@ class DisputeSeen:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionSeen:
-    """A Checkout Session in payment mode (https://docs.stripe.com/api/checkout/sessions/object)."""
+    """A Checkout Session in payment mode (https://docs.stripe.com/api/checkout/sessions/object).
+
+    `frozen` says that the observation *is* the event of its completion: later edits of its metadata don't count.
+    """
 
     id: str
     intent: str | None
@@ -162,6 +166,7 @@ class SessionSeen:
     currency: str = ""
     references: frozenset[Reference] = frozenset()
     emails: frozenset[str] = frozenset()
+    frozen: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +210,8 @@ class Assignment:
 
     `shares` maps invoice ids to minor units, or to None for all that is left; an empty tuple takes the payment away from
     every invoice and lets nothing but a later decision move it. The database gives the serial number, because decisions
-    are ordered and evidence is not; a decision that is new has None.
+    are ordered and evidence is not; a decision that is new has None. `previous` is the one before it: a share that it
+    took over unchanged is still the word of whoever gave it.
     """
 
     payment_id: str
@@ -214,6 +220,14 @@ class Assignment:
     reason: str
     decided_ms: int
     serial: int | None = None
+    previous: "Assignment | None" = None
+
+    def author_of(self, count: int) -> "Assignment":
+        """The decision that gave the last of the first so many shares: the earliest in a row to have them all."""
+        author = self
+        while author.previous and author.previous.shares[:count] == self.shares[:count]:
+            author = author.previous
+        return author
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from enum import StrEnum
 
 from reconciler.core.facts import (
     CANCELED,
+    READ_RANK,
     SUCCEEDED,
     ChargeFacts,
     DisputeFacts,
@@ -210,7 +211,7 @@ def paid_at(book: Book) -> PaidAt | None:
         if charge.captured_minor > 0 and charge.is_card and charge.created_ms is not None:
             known.append(PaidAt(2, charge.created_ms))
         elif charge.captured_minor > 0 and not book.is_intent and charge.created_ms is not None:
-            known.append(PaidAt(3, charge.created_ms))
+            known.append(PaidAt(READ_RANK, charge.created_ms))
     moved = _charge_transactions(book)
     known.extend(PaidAt(1, each.created_ms) for each in moved if each.amount_minor > 0)
     return min(known, default=None)
@@ -220,7 +221,7 @@ def active_references(book: Book) -> frozenset[Reference]:
     """The names that count now: metadata frozen by the succeeded event silences metadata that was merely read."""
     intent = book.facts.intent
     of_charges = (each for charge in book.facts.charges.values() for each in charge.references)
-    of_sessions = (each for session in book.sessions.values() for each in session.references)
+    of_sessions = (each for session in book.sessions.values() for each in session.names)
     known = (*intent.references, *of_charges, *of_sessions)
     silent = ReferenceKind.METADATA if intent.metadata_frozen else ReferenceKind.FROZEN_METADATA
     return frozenset(each for each in known if each.kind != silent)

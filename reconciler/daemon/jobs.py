@@ -12,6 +12,8 @@ from reconciler.poll import (
     Depth,
     Poller,
     RecentSweep,
+    Round,
+    Walk,
     read_due,
     sweep_events,
     sweep_invoices,
@@ -19,6 +21,7 @@ from reconciler.poll import (
     sweep_open,
     sweep_recent,
 )
+from reconciler.poll.runs import recorded
 
 # What waits for us and not for the clock is looked at that often.
 PROMPTLY_S: Final = 5
@@ -114,9 +117,10 @@ def _in_turn(turn: threading.Lock, sweep: Callable[[], None]) -> Callable[[], No
 
 
 def _of_what_waits(poller: Poller, timing: Timing) -> list[Job]:
+    walk, begun = Walk(), Round()
     return [
-        Job(name="open", every_s=timing.open_s, work=lambda: sweep_open(poller)),
-        Job(name="invoices", every_s=timing.invoices_s, work=lambda: sweep_invoices(poller)),
+        Job(name="open", every_s=timing.open_s, work=lambda: sweep_open(poller, begun)),
+        Job(name="invoices", every_s=timing.invoices_s, work=lambda: sweep_invoices(poller, walk)),
         Job(name="fetches", every_s=PROMPTLY_S, work=lambda: read_due(poller)),
         Job(
             name="retries",
@@ -130,9 +134,10 @@ def _of_what_waits(poller: Poller, timing: Timing) -> list[Job]:
 def _forget(poller: Poller) -> None:
     """Delete what nobody will ask for any more."""
     before = poller.now() - KEPT
-    with poller.db.writing() as tx:
-        sweeps.forget(tx, before)
-    while True:
+    with recorded(poller, "forget"):
         with poller.db.writing() as tx:
-            if not sightings.forget(tx, before, limit=FORGET_AT_ONCE):
-                return
+            sweeps.forget(tx, before)
+        while True:
+            with poller.db.writing() as tx:
+                if not sightings.forget(tx, before, limit=FORGET_AT_ONCE):
+                    return

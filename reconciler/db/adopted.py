@@ -1,251 +1,102 @@
-"""Can we live with the invoices table that the app has, and what is it like?
+"""Can we live with the invoices table that the app has, and how is it reached?
 
 The settings say which column is which; the database says what each holds. Nothing is guessed, and nothing there is ever
-changed: a mapping that does not fit is refused, every problem at once, with what mends it.
+changed: a description that does not fit is refused, every reason at once.
 """
 
-import difflib
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import UTC, tzinfo
-from types import MappingProxyType
+from collections.abc import Mapping
+from datetime import tzinfo
 from typing import Any, Final
 
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    MetaData,
-    Table,
-    Text,
-    cast,
-    func,
-    inspect,
-    literal,
-    select,
-    types,
-)
+from sqlalchemy import Column, ColumnElement, Text, cast, func, literal, select, types
 
 from reconciler.core.invoice import InvoiceStatus
-from reconciler.core.money import is_currency
 from reconciler.db.errors import StatementFailed
+from reconciler.db.fitting import CONSTANT, MOMENT_NAMES, Description, close, problems
 from reconciler.db.foreign import AsItIs, AsMoment, Kind
-from reconciler.db.invoice_table import NAMES, REQUIRED, WRITTEN, InvoiceTable
+from reconciler.db.invoice_table import WRITTEN, InvoiceTable
+from reconciler.db.invoices import UnreadableInvoice, sample
+from reconciler.db.live_table import MOMENTS, LiveTable, epoch_columns, look_at, names_beside
 from reconciler.db.session import Tx, savepoint
-from reconciler.db.tables import settlements
+from reconciler.db.tables import metadata, settlements
 
-CONSTANT: Final = "="
-"""What a column setting begins with that is no column but one text for all rows: `currency = "=eur"`."""
-
-_TEXTS: Final = frozenset({Kind.TEXT, Kind.WORD, Kind.INTEGER, Kind.UUID})
-_MOMENTS: Final = frozenset({Kind.MOMENT, Kind.LOCAL, Kind.DAY})
-_FITTING: Final = MappingProxyType(
-    {
-        "id": _TEXTS - {Kind.WORD},
-        "amount_due": frozenset({Kind.INTEGER, Kind.NUMBER}),
-        "paid_at": _MOMENTS,
-        "created_at": _MOMENTS,
-        "updated_at": _MOMENTS,
-    }
-)
+_SAMPLE: Final = 100
 
 
 class Unmappable(ValueError):  # noqa: N818 - it names what the mapping is
     """The table can't be used as the settings describe it; `problems` are all the reasons, each with its mend."""
 
-    def __init__(self, problems: list[str]) -> None:
-        super().__init__("; ".join(problems))
-        self.problems = problems
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Description:
-    """What the settings say of the app's table.
-
-    `columns` is our name to the app's column: "" where there is none, "=eur" where all rows have one value. `zone` is that of
-    days, where `paid_at` holds no more.
-    """
-
-    table: str
-    columns: Mapping[str, str] = field(default_factory=dict)
-    words: Mapping[str, str] = field(default_factory=dict)
-    payable: tuple[str, ...] = ("open",)
-    in_decimals: bool = False
-    only: str = ""
-    zone: tzinfo = UTC
-
-
-@dataclass(frozen=True, slots=True)
-class Live:
-    """A column as the database tells of it; `labels` are the words that it allows, where it does not allow any."""
-
-    name: str
-    kind: Kind | None
-    said: str
-    labels: tuple[str, ...] = ()
+    def __init__(self, reasons: list[str]) -> None:
+        super().__init__("; ".join(reasons))
+        self.problems = reasons
 
 
 def adopt(tx: Tx, described: Description) -> InvoiceTable:
     """Look at the live table and return the way to it. Raises Unmappable."""
-    schema, name = place_of(tx, described.table)
-    live = live_columns(tx, schema, name)
-    if not live:
-        raise Unmappable([_no_table(tx, schema, name)])
-    chosen = {ours: _chosen(described, live, ours) for ours in NAMES}
-    problems = list(_problems(described, live, chosen))
-    if problems:
-        raise Unmappable(problems)
-    found = _built(described, Table(name, MetaData(), schema=schema), live, chosen)
+    live = look_at(tx, described.table)
+    if not live.columns:
+        raise Unmappable([_no_table(tx, described, live)])
+    if live.schema is None and live.name in metadata.tables and live.name != "invoices":
+        raise Unmappable([f"[invoices] table: {live.name} is a table of ours"])
+    reasons = list(problems(described, live, dialect=tx.dialect.name))
+    if reasons:
+        raise Unmappable(reasons)
+    found = _built(tx, described, live)
     _try(tx, described, found)
+    _require_own_words(tx, described, found)
+    _require_one_of_each(tx, described, found, live)
     return found
 
 
-def place_of(tx: Tx, table: str) -> tuple[str | None, str]:
-    """The schema and the name of a table; without a schema PostgreSQL's `public`."""
-    schema, _, name = table.rpartition(".")
-    return schema or ("public" if tx.dialect.name == "postgresql" else None), name
+def grant(tx: Tx, found: InvoiceTable) -> str:
+    """The rights that our user needs, as a person would give them."""
+    quote = tx.dialect.identifier_preparer.quote
+    columns = ", ".join(quote(str(found.columns[each].name)) for each in found.written)
+    rights = f"SELECT, UPDATE ({columns})" if columns else "SELECT"
+    whole = tx.dialect.identifier_preparer.format_table(found.table)
+    user = tx.scalar(select(func.current_user()))
+    return f"GRANT {rights} ON {whole} TO {quote(str(user))}"
 
 
-def live_columns(tx: Tx, schema: str | None, table: str) -> dict[str, Live]:
-    """The columns of a table or view, by name; none if there is no such table."""
-    inspector = inspect(tx)
-    if table not in {*inspector.get_table_names(schema), *inspector.get_view_names(schema)}:
-        return {}
-    found = inspector.get_columns(table, schema)
-    return {each["name"]: _live(each["name"], each["type"]) for each in found}
-
-
-def _live(name: str, type_: Any) -> Live:
-    said = str(type_) if not isinstance(type_, types.NullType) else "a type unknown to us"
-    labels = tuple(type_.enums) if isinstance(type_, types.Enum) else ()
-    return Live(name, _kind(type_), said, labels)
-
-
-def _kind(type_: Any) -> Kind | None:
-    match type_:
-        case types.Enum():
-            return Kind.WORD
-        case types.Boolean():
-            return None
-        case types.Uuid():
-            return Kind.UUID
-        case types.Integer():
-            return Kind.INTEGER
-        case types.Numeric():
-            return Kind.NUMBER
-        case types.DateTime():
-            return Kind.MOMENT if type_.timezone else Kind.LOCAL
-        case types.Date():
-            return Kind.DAY
-        case types.String():
-            return Kind.TEXT
-    return None
-
-
-def _chosen(described: Description, live: Mapping[str, Live], ours: str) -> str:
-    """What stands for one of our names: a column, a constant, or nothing."""
-    if ours in described.columns:
-        return described.columns[ours]
-    return ours if ours in live else ""
-
-
-def _problems(
-    described: Description, live: Mapping[str, Live], chosen: Mapping[str, str]
-) -> Iterator[str]:
-    for ours in described.columns:
-        if ours not in NAMES:
-            yield f"[invoices.columns] {ours}: is no column of ours; {_close(ours, NAMES)}"
-    for ours, theirs in chosen.items():
-        if not theirs and ours in REQUIRED:
-            yield f"[invoices.columns] {ours}: must name a column; {_close(ours, live)}"
-        elif theirs.startswith(CONSTANT):
-            yield from _constant_problems(ours, theirs.removeprefix(CONSTANT))
-        elif theirs and theirs not in live:
-            yield f"[invoices.columns] {ours}: there is no column {theirs}; {_close(theirs, live)}"
-        elif theirs:
-            yield from _type_problems(described, ours, live[theirs])
-    taken = [chosen[each] for each in WRITTEN if chosen[each]]
-    if len(set(taken)) < len(taken):
-        yield "[invoices.columns] status, payment_status and paid_at must be columns of their own"
-
-
-def _constant_problems(ours: str, value: str) -> Iterator[str]:
-    if ours != "currency":
-        yield f'[invoices.columns] {ours}: only currency may be the same for all ("=eur")'
-    elif not is_currency(value):
-        yield f'[invoices.columns] currency: write "=" and three lower-case letters, like "=eur", not "={value}"'
-
-
-def _type_problems(described: Description, ours: str, live: Live) -> Iterator[str]:
-    fitting = _FITTING.get(ours, _TEXTS)
-    if live.kind is None and _is_text_in_sqlite(ours, live):
-        return
-    if live.kind not in fitting and not (ours in _FITTING and _is_text_in_sqlite(ours, live)):
-        wanted = ", ".join(sorted(each.value for each in fitting))
-        yield f"[invoices.columns] {ours}: {live.name} is {live.said}; it must be one of: {wanted}"
-        return
-    if ours == "amount_due" and described.in_decimals and live.kind is Kind.INTEGER:
-        yield (
-            f'[invoices] amounts: is "decimal", but {live.name} holds whole numbers;'
-            ' say "minor" if it holds cents'
-        )
-    yield from _word_problems(described, ours, live)
-
-
-def _is_text_in_sqlite(ours: str, live: Live) -> bool:
-    """Whether SQLite keeps moments in a column of text, as it does in most tables."""
-    return ours in {"paid_at", "created_at", "updated_at"} and live.kind is Kind.TEXT
-
-
-def _word_problems(described: Description, ours: str, live: Live) -> Iterator[str]:
-    if not live.labels:
-        return
-    if ours == "status":
-        words = {described.words.get(each, each) for each in ("paid", *described.payable)}
-        for word in sorted(words - set(live.labels)):
-            yield (
-                f"[invoices.words] {live.name} allows no {word!r}: say which of its words means that; it has"
-                f" {', '.join(live.labels)}"
-            )
-    if ours == "payment_status":
-        missing = sorted({each.value for each in InvoiceStatus} - set(live.labels))
-        if missing:
-            yield (
-                f"[invoices.columns] payment_status: {live.name} does not allow {', '.join(missing)}; make it text, or leave"
-                ' it out with payment_status = ""'
-            )
-
-
-def _built(
-    described: Description, table: Table, live: Mapping[str, Live], chosen: Mapping[str, str]
-) -> InvoiceTable:
+def _built(tx: Tx, described: Description, live: LiveTable) -> InvoiceTable:
+    chosen, table = described.chosen(live), live.table()
+    moments = [chosen[each] for each in MOMENT_NAMES if chosen[each] in live.columns]
+    epochs = epoch_columns(tx, live, moments)
+    kinds = {
+        ours: _kind(live, theirs, epochs)
+        for ours, theirs in chosen.items()
+        if theirs in live.columns
+    }
     columns: dict[str, ColumnElement[Any]] = {}
     for ours, theirs in chosen.items():
         if theirs.startswith(CONSTANT):
             columns[ours] = literal(theirs.removeprefix(CONSTANT), Text)
         elif theirs:
             if theirs not in table.c:
-                table.append_column(Column(theirs, _type(live[theirs], ours, described.zone)))
+                table.append_column(Column(theirs, _type(kinds[ours], ours, described.zone)))
             columns[ours] = table.c[theirs]
-    written = tuple(each for each in WRITTEN if chosen[each])
     columns |= _remembered(described, columns["id"], [each for each in WRITTEN if not chosen[each]])
-    kinds = {ours: live[theirs].kind for ours, theirs in chosen.items() if theirs in live}
     on_days = kinds.get("paid_at") is Kind.DAY
     return InvoiceTable(
         table=table,
         columns=columns,
         kinds={ours: kind for ours, kind in kinds.items() if kind is not None},
         words=dict(described.words),
-        written=written,
+        written=tuple(each for each in WRITTEN if chosen[each]),
         in_decimals=described.in_decimals,
         only=described.only,
         day_zone=described.zone if on_days else None,
     )
 
 
-def _type(live: Live, ours: str, zone: tzinfo) -> types.TypeEngine[Any]:
-    if ours not in {"paid_at", "created_at", "updated_at"}:
+def _kind(live: LiveTable, theirs: str, epochs: frozenset[str]) -> Kind | None:
+    return Kind.EPOCH if theirs in epochs else live.columns[theirs].kind
+
+
+def _type(kind: Kind | None, ours: str, zone: tzinfo) -> types.TypeEngine[Any]:
+    if ours not in MOMENT_NAMES:
         return AsItIs()
-    return AsMoment(live.kind if live.kind in _MOMENTS else Kind.LOCAL, zone)
+    return AsMoment(kind if kind in MOMENTS else Kind.LOCAL, zone)
 
 
 def _remembered(
@@ -253,46 +104,75 @@ def _remembered(
 ) -> dict[str, ColumnElement[Any]]:
     """What stands for columns that the app has not: what we last settled."""
     last = settlements.alias("as_settled")
-    kept = {"status": last.c.status, "payment_status": last.c.payment_status}
-    kept["paid_at"] = last.c.written_paid_at
+    kept: Mapping[str, ColumnElement[Any]] = {
+        "status": last.c.status,
+        "payment_status": last.c.payment_status,
+        "paid_at": last.c.written_paid_at,
+    }
 
     def of(name: str) -> ColumnElement[Any]:
         mine = last.c.invoice_id == cast(id_, Text)
-        found = select(kept[name]).where(mine).scalar_subquery()
-        return func.coalesce(found, described.payable[0]) if name == "status" else found
+        # Said aloud: inside another question it would ask about any invoice, and not about this one.
+        found = select(kept[name]).where(mine).correlate_except(last).scalar_subquery()
+        first = described.payable[0] if described.payable else "open"
+        return func.coalesce(found, first) if name == "status" else found
 
     return {name: of(name) for name in names}
 
 
 def _try(tx: Tx, described: Description, found: InvoiceTable) -> None:
-    """Read a row as it will be read, so that a missing right or a wrong filter is told at the start."""
-    whole = select(*(column.label(name) for name, column in found.columns.items())).limit(1)
-    for condition, mend in (
-        (None, _grant(found)),
-        (found.rows(), "[invoices] filter: must be a condition on the table's rows, in SQL"),
-    ):
+    """Read some rows as they will be read, so that a missing right or a wrong filter is told at the start."""
+    mends = {described.only: "[invoices] filter: must be a condition on the table's rows, in SQL"}
+    mends[""] = f"our user needs the right to use the schema, and {_rights(tx, found)}"
+    for only, mend in sorted(mends.items()):
         try:
             with savepoint(tx):
-                tx.execute(whole if condition is None else whole.where(condition))
+                rows = sample(tx, found, only=only, limit=_SAMPLE)
         except StatementFailed as refused:
             raise Unmappable([f"[invoices] table {described.table}: {refused}; {mend}"]) from None
+    bad = [each for each in rows if isinstance(each, UnreadableInvoice)]
+    if rows and len(bad) == len(rows):
+        raise Unmappable([f"[invoices] table {described.table}: no row can be read: {bad[0]}"])
 
 
-def _grant(found: InvoiceTable) -> str:
-    columns = ", ".join(str(found.columns[each].name) for each in found.written)
-    rights = f"SELECT, UPDATE ({columns})" if columns else "SELECT"
-    return f"grant the user of DATABASE_URL: GRANT {rights} ON {found.table}"
+def _rights(tx: Tx, found: InvoiceTable) -> str:
+    return grant(tx, found) if tx.dialect.name == "postgresql" else "to read and write the file"
 
 
-def _no_table(tx: Tx, schema: str | None, name: str) -> str:
-    names = inspect(tx).get_table_names(schema)
-    where = f" in schema {schema}" if schema else ""
-    return f"[invoices] table: there is no table {name}{where}; {_close(name, names)}"
+def _require_own_words(tx: Tx, described: Description, found: InvoiceTable) -> None:
+    """Refuse to write over words of the app's in a column that nobody has named to us."""
+    if "payment_status" in described.columns or "payment_status" not in found.written:
+        return
+    said = found.text("payment_status")
+    ours = sorted(each.value for each in InvoiceStatus)
+    strange = tx.scalar(select(said).where(found.rows(), said.not_in(["", *ours])).limit(1))
+    if strange is not None:
+        reason = (
+            f"[invoices.columns] payment_status: holds {strange[:40]!r}, which is no word of ours; name another column,"
+            ' or leave it out with payment_status = ""'
+        )
+        raise Unmappable([reason])
 
 
-def _close(name: str, names: Any) -> str:
-    found = sorted(map(str, names))
-    close = difflib.get_close_matches(name, found, n=1)
-    if close:
-        return f"did you mean {close[0]}?"
-    return f"there are {', '.join(found[:30])}" if found else "there are none"
+def _require_one_of_each(
+    tx: Tx, described: Description, found: InvoiceTable, live: LiveTable
+) -> None:
+    """Refuse a key that two rows share: money for the one would be written to both."""
+    id_ = found.column("id")
+    if str(found.columns["id"].name) in live.unique:
+        return
+    twice = select(id_).where(found.rows()).group_by(id_).having(func.count() > 1).limit(1)
+    shared = tx.scalar(twice)
+    if shared is not None:
+        reason = (
+            f"[invoices.columns] id: several rows of {described.table} have {str(shared)[:40]!r} in"
+            f" {found.columns['id'].name}; name the key, or narrow [invoices] filter"
+        )
+        raise Unmappable([reason])
+
+
+def _no_table(tx: Tx, described: Description, live: LiveTable) -> str:
+    if tx.dialect.name == "sqlite" and "." in described.table:
+        return f"[invoices] table: there is no table {described.table}; SQLite has no schemas, so name the table alone"
+    where = f" in schema {live.schema}" if live.schema else ""
+    return f"[invoices] table: there is no table {live.name}{where}; {close(live.name, names_beside(tx, live.schema))}"

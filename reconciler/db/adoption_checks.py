@@ -1,5 +1,6 @@
 """What about an app's table works today and will hurt later: a missing right, a missing index, an amount that shrinks?"""
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -7,11 +8,16 @@ from typing import Any, Final
 from sqlalchemy import and_, bindparam, func, inspect, select, text
 
 from reconciler.core.invoice import PAID_WORD
+from reconciler.db.fitting import Description
+from reconciler.db.foreign import Kind
 from reconciler.db.invoice_table import NAMING, WRITTEN, InvoiceTable
+from reconciler.db.invoices import UnreadableInvoice, sample
+from reconciler.db.live_table import LiveTable, look_at
 from reconciler.db.session import Tx
 
 _SAMPLE: Final = 1000
 _ENOUGH: Final = 3
+_WORDS_SHOWN: Final = 10
 # What people call the part of an invoice that is not paid yet.
 _REMAINDERS: Final = (
     "remain",
@@ -23,6 +29,7 @@ _REMAINDERS: Final = (
     "restant",
     "solde",
 )
+_DASHLESS_UUID: Final = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +40,18 @@ class Finding:
     is_bad: bool = False
 
 
-def findings(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
+def findings(tx: Tx, table: InvoiceTable, described: Description) -> Iterator[Finding]:
     """What should be changed; nothing if all is well."""
+    live = look_at(tx, described.table)
     yield from _rights(tx, table)
+    yield from _rows_hidden(tx, table)
     yield from _amounts(tx, table)
-    yield from _indexes(tx, table)
+    yield from _words(tx, table, described)
+    yield from _checks(tx, table)
+    yield from _keys(tx, table, live)
+    yield from _unreadable(tx, table)
+    if not live.is_view:
+        yield from _indexes(tx, table)
 
 
 def left_out(table: InvoiceTable) -> list[str]:
@@ -60,6 +74,20 @@ def _rights(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
         yield Finding(f"{', '.join(missing)} can't be written: {grant}", is_bad=True)
 
 
+def _rows_hidden(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
+    """Row security hides rows without a word: their payments would look like payments for nothing."""
+    if tx.dialect.name != "postgresql":
+        return
+    asked = text("SELECT row_security_active(:whole)")
+    if tx.execute(asked, {"whole": _quoted(tx, table)}).scalar_one():
+        user = _quote(tx, str(tx.execute(select(func.current_user())).scalar_one()))
+        yield Finding(
+            f"row security hides rows of {table.table.name} from us: ALTER ROLE {user} BYPASSRLS, or policies for"
+            f" {user} that let it select and update every invoice",
+            is_bad=True,
+        )
+
+
 def _amounts(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
     name = _name(table, "amount_due")
     if any(each in name.lower() for each in _REMAINDERS):
@@ -77,15 +105,86 @@ def _amounts(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
         )
 
 
+def _words(tx: Tx, table: InvoiceTable, described: Description) -> Iterator[Finding]:
+    """Whether any invoice could be paid at all."""
+    if "status" not in table.written:
+        return
+    some = select(table.word().label("word")).where(table.rows()).limit(_SAMPLE).subquery()
+    found = sorted(tx.scalars(select(some.c.word).distinct()))
+    if found and not {*found} & {*described.payable}:
+        shown = ", ".join(each or "nothing" for each in found[:_WORDS_SHOWN])
+        yield Finding(
+            f"{_name(table, 'status')} never says {' or '.join(described.payable)}: no invoice can become paid; it says"
+            f" {shown}: name what is open in [invoices.words], or in payable",
+            is_bad=True,
+        )
+
+
+def _checks(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
+    """Whether a CHECK may refuse our word."""
+    if "status" not in table.written:
+        return
+    name, word = _name(table, "status"), table.word_out(PAID_WORD)
+    found = inspect(tx).get_check_constraints(table.table.name, table.table.schema)
+    for each in found:
+        rule = str(each["sqltext"])
+        if re.search(rf"\b{re.escape(name)}\b", rule) and f"'{word}'" not in rule:
+            yield Finding(f"a CHECK on {name} does not name {word!r}: {rule[:80]}", is_bad=True)
+
+
+def _keys(tx: Tx, table: InvoiceTable, live: LiveTable) -> Iterator[Finding]:
+    name = _name(table, "id")
+    if name not in live.unique:
+        yield Finding(f"{name} has no unique index: two rows with one id would stop both")
+    if tx.dialect.name != "sqlite":
+        return
+    if (
+        table.kinds.get("id") is Kind.INTEGER
+        and not live.is_view
+        and not _is_never_reused(tx, live)
+    ):
+        yield Finding(
+            f"{name} may be given again when a row was deleted, and old money would pay the new invoice: never delete"
+            " invoices, or make the key AUTOINCREMENT"
+        )
+    if table.kinds.get("id") is Kind.TEXT:
+        first = tx.scalar(select(table.text("id")).limit(1))
+        if first is not None and _DASHLESS_UUID.fullmatch(first):
+            yield Finding(
+                f"{name} holds UUIDs without dashes: write them into the metadata just so"
+            )
+
+
+def _is_never_reused(tx: Tx, live: LiveTable) -> bool:
+    made = text("SELECT sql FROM sqlite_master WHERE type = 'table' AND name = :name")
+    sql = str(tx.scalar(made, {"name": live.name}) or "").upper()
+    return "AUTOINCREMENT" in sql
+
+
+def _unreadable(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
+    rows = sample(tx, table, only=table.only, limit=_SAMPLE)
+    bad = [each for each in rows if isinstance(each, UnreadableInvoice)]
+    if bad:
+        yield Finding(
+            f"{len(bad)} of {len(rows)} rows looked at can't be reckoned with, like {bad[0]}"
+        )
+
+
 def _indexes(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
     led = _led_by_an_index(tx, table)
     for ours in NAMING:
         if ours in table.columns and _name(table, ours) not in led:
-            name = _quote(tx, _name(table, ours))
+            name = _name(table, ours)
             yield Finding(
-                f"{_name(table, ours)} has no index, and is looked up for every payment:"
-                f" CREATE INDEX ON {_quoted(tx, table)} ({name})"
+                f"{name} has no index, and is looked up for every payment: {_index_sql(tx, table, name)}"
             )
+
+
+def _index_sql(tx: Tx, table: InvoiceTable, name: str) -> str:
+    on = f"ON {_quoted(tx, table)} ({_quote(tx, name)})"
+    if tx.dialect.name == "postgresql":
+        return f"CREATE INDEX CONCURRENTLY {on}"
+    return f"CREATE INDEX {_quote(tx, f'ix_{table.table.name}_{name}')} {on}"
 
 
 def _led_by_an_index(tx: Tx, table: InvoiceTable) -> set[str]:

@@ -7,8 +7,9 @@ with those under which its payments were looked for.
 from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import reduce
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, Text, and_, cast, exists, func, or_, select
+from sqlalchemy import ColumnElement, Text, and_, case, cast, exists, func, or_, select
 
 from reconciler.core.invoice import InvoiceStatus
 from reconciler.db.invoice_table import NAMING, InvoiceTable
@@ -25,29 +26,64 @@ from reconciler.db.tables import (
 )
 
 
-def next_page(  # noqa: PLR0913 - a page of a list that three settings shape
+class Stretch(NamedTuple):
+    """Invoices that were compared: those that are astray, and the id of the last one; None where there is none behind it."""
+
+    found: list[str]
+    last: str | None
+
+
+def next_stretch(  # noqa: PLR0913 - a stretch of a list that three settings shape
     tx: Tx,
     invoices: InvoiceTable,
     payable: Iterable[str],
     *,
     looked_since: datetime,
     after: str | None,
-    limit: int,
-) -> list[str]:
-    """The next page, by id, of invoices that are not as they were settled, or that something names which is not theirs.
+    length: int,
+) -> Stretch:
+    """Compare the next invoices, by id: which are not as they were settled, or are named by what is not theirs?
 
-    The latter only if their payments were not looked for under these names since `looked_since`: most stay as they are
-    for a good reason, like a payer's reference that the amount does not bear out.
+    What was looked at since `looked_since` and has not changed since is left alone: most stays as it is for a good reason, like
+    a payer's reference that the amount does not bear out, or a trigger of the app's that undoes what we write.
     """
     id_ = invoices.column("id")
+    end = select(id_).where(beyond(invoices, after)).order_by(id_).offset(length - 1).limit(1)
+    last = tx.scalar(end)
     looked = exists().where(
         lookups.c.invoice_id == invoices.text("id"),
         lookups.c.asked == _asked(invoices),
         lookups.c.looked_at >= looked_since,
     )
-    found = or_(_differs(invoices, payable), and_(_is_called(invoices), ~looked))
-    asked = select(id_).where(beyond(invoices, after), found).order_by(id_).limit(limit)
+    is_new = ~looked.correlate_except(lookups)
+    is_astray = or_(
+        and_(_differs(invoices, payable), or_(is_new, _settled_since(invoices))),
+        and_(_is_called(invoices), is_new),
+    )
+    asked = select(id_).where(beyond(invoices, after), is_astray).order_by(id_)
+    if last is not None:
+        asked = asked.where(id_ <= last)
+    return Stretch([str(each) for each in tx.scalars(asked)], None if last is None else str(last))
+
+
+def stays_apart(
+    tx: Tx, invoices: InvoiceTable, payable: Iterable[str], ids: Sequence[str]
+) -> list[str]:
+    """Those of these invoices that are not as they were settled, although they have just been written."""
+    id_ = invoices.column("id")
+    mine = id_.in_(invoices.values("id", ids))
+    asked = select(id_).where(mine, invoices.rows(), _differs(invoices, payable)).order_by(id_)
     return [str(each) for each in tx.scalars(asked)]
+
+
+def _settled_since(invoices: InvoiceTable) -> ColumnElement[bool]:
+    """Whether something was settled after the invoice was looked at: then the look says nothing any more."""
+    settled = exists().where(
+        lookups.c.invoice_id == invoices.text("id"),
+        settlements.c.invoice_id == invoices.text("id"),
+        settlements.c.updated_at > lookups.c.looked_at,
+    )
+    return settled.correlate_except(lookups, settlements)
 
 
 def looked_for(tx: Tx, invoices: InvoiceTable, ids: Sequence[str], now: datetime) -> None:
@@ -62,9 +98,11 @@ def looked_for(tx: Tx, invoices: InvoiceTable, ids: Sequence[str], now: datetime
 
 
 def _asked(invoices: InvoiceTable) -> ColumnElement[str]:
-    """All columns by which a payment finds its invoice, as one text."""
-    columns = (invoices.text(each) for each in (*NAMING, "currency"))
-    texts = (func.coalesce(each, "") for each in (*columns, cast(invoices.minor(), Text)))
+    """All that an invoice says, as one text: by what a payment finds it, and what we write."""
+    columns = (invoices.text(each) for each in (*NAMING, "currency", "payment_status"))
+    is_dated = case((invoices.column("paid_at").is_(None), ""), else_="paid")
+    whole = (*columns, invoices.word(), is_dated, cast(invoices.minor(), Text))
+    texts = (func.coalesce(each, "") for each in whole)
     return reduce(lambda left, right: left + "\x1f" + right, texts)
 
 
@@ -99,9 +137,11 @@ def _is_called(invoices: InvoiceTable) -> ColumnElement[bool]:
 
     def apart(holder: ColumnElement[str]) -> ColumnElement[bool]:
         allocated, claimed = allocations.c, claims.c
+        is_allocated = exists().where(allocated.payment_id == holder, allocated.invoice_id == id_)
+        is_claimed = exists().where(claimed.holder_id == holder, claimed.invoice_id == id_)
+        # Said aloud: left to itself, a question two levels down would ask about any invoice, and not about this one.
         return and_(
-            ~exists().where(allocated.payment_id == holder, allocated.invoice_id == id_),
-            ~exists().where(claimed.holder_id == holder, claimed.invoice_id == id_),
+            ~is_allocated.correlate_except(allocations), ~is_claimed.correlate_except(claims)
         )
 
     named = payment_references.c

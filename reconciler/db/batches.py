@@ -3,7 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from reconciler.db.session import StorageUnavailable, Tx, savepoint
+from reconciler.db.errors import RowHeld
+from reconciler.db.session import StorageUnavailable, Tx, savepoint, wait_no_more
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -26,6 +27,9 @@ def together_or_apart(
     except StorageUnavailable:
         raise
     except Exception as error:  # noqa: BLE001 - whatever one item does, the others must not suffer
+        if isinstance(error, RowHeld):
+            # The other items would each wait as long, and with them everybody who wants to write.
+            wait_no_more(tx)
         if len(items) > 1:
             return [
                 found for each in items for found in together_or_apart(tx, [each], apply, refused)

@@ -22,6 +22,10 @@ class StatementFailed(Exception):  # noqa: N818 - the same
     """This one statement was refused; rolled back to a savepoint, its transaction can go on."""
 
 
+class RowHeld(StatementFailed):
+    """A row or table that the statement needs is held by somebody else, for longer than one item is worth waiting."""
+
+
 _SQLITE_STATEMENT_CODES = frozenset(
     {
         sqlite3.SQLITE_ERROR,
@@ -40,6 +44,7 @@ _SQLSTATE_STATEMENT_CLASSES = frozenset(
 )
 # What no server has given a code did not come from one.
 _NO_SERVER = "check that it runs, and that DATABASE_URL is right"
+_LOCK_NOT_AVAILABLE = "55P03"
 _STATEMENT_COMPLETION_UNKNOWN = "40003"
 
 
@@ -100,7 +105,9 @@ def refused(error: exc.DBAPIError) -> StatementFailed:
         if name := getattr(names, f"{kind}_name", None):
             words += f", {kind} {name}"
     code = _code(cause)
-    return StatementFailed(f"{words} ({code})" if code else words)
+    is_held = code == _LOCK_NOT_AVAILABLE
+    told = f"{words} ({code})" if code else words
+    return RowHeld(told) if is_held else StatementFailed(told)
 
 
 def _concerns_one_statement(error: exc.DBAPIError) -> bool:

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import and_, bindparam, func, or_, select, update
+from sqlalchemy import and_, bindparam, exists, func, or_, select, update
 
 from reconciler.core.observation import Source, moment
 from reconciler.db.rows import insert_new, upsert_by
 from reconciler.db.session import Tx
-from reconciler.db.tables import fetches, installation, stripe_events, webhook_health
+from reconciler.db.tables import fetches, installation, settlements, stripe_events, webhook_health
 
 
 class EventState(StrEnum):
@@ -185,10 +185,22 @@ def setting(tx: Tx, key: str) -> str | None:
     return tx.scalar(select(installation.c.value).where(installation.c.key == key))
 
 
+def settle_table(tx: Tx, table: str) -> str:
+    """Write down which table of invoices is settled, unless invoices of another one are; return what holds."""
+    settled = tx.scalar(select(exists().where(settlements.c.invoice_id.is_not(None))))
+    if settled:
+        return settle_setting(tx, "invoices", table)
+    upsert_by(
+        tx, installation, [{"key": "invoices", "value": table}], key=("key",), update=("value",)
+    )
+    return table
+
+
 def settle_setting(tx: Tx, key: str, value: str) -> str:
     """Write a fact about this installation unless it is there; return what holds."""
     insert_new(tx, installation, [{"key": key, "value": value}])
-    return setting(tx, key) or value
+    kept = setting(tx, key)
+    return value if kept is None else kept
 
 
 def counts(tx: Tx) -> dict[str, int]:

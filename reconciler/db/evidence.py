@@ -133,6 +133,7 @@ def settle_fetches(
     }
     rows = [_fetch(key, reason, now) for key, reason in sorted(new.items())]
     insert_new(tx, fetches, rows)
+    _bring_forward(tx, new, now)
     insert_new(tx, fetches, again)
     # A register that the read itself made contested was not there to be answered: it is asked for later.
     contested = {
@@ -150,10 +151,23 @@ def settle_fetches(
 def ask(tx: Tx, wanted: Iterable[tuple[str, str]], reason: str, now: datetime) -> None:
     """Write down objects that must be read, for a reason that no fact tells: a thin event, an unknown shape, a date.
 
-    The reason takes the place of a doubt's: when the doubt vanishes, the read must stay.
+    The reason takes the place of a doubt's: when the doubt vanishes, the read must stay. A date alone brings no read
+    forward that was put off.
     """
-    rows = [_fetch(key, reason, now) for key in sorted(set(wanted))]
+    keys = sorted(set(wanted))
+    rows = [_fetch(key, reason, now) for key in keys]
     upsert_by(tx, fetches, rows, key=("kind", "object_id"), update=("reason",))
+    if reason != CHECK:
+        _bring_forward(tx, keys, now)
+
+
+def _bring_forward(tx: Tx, objects: Collection[tuple[str, str]], now: datetime) -> None:
+    """Read now what was put off for longer than a moment: something new is told of it."""
+    if objects:
+        column = fetches.c
+        mine = tuple_(column.kind, column.object_id).in_(sorted(objects))
+        late = column.due_at > now + _ASK_AGAIN
+        tx.execute(update(fetches).where(mine, late).values(due_at=now))
 
 
 def _withdraw(tx: Tx, objects: Collection[tuple[str, str]]) -> None:
@@ -186,10 +200,10 @@ def due(tx: Tx, now: datetime, *, limit: int) -> list[Fetch]:
     return [Fetch(FetchKind(kind), *rest) for kind, *rest in rows]
 
 
-def waiting_checks(tx: Tx) -> int:
-    """How many objects wait to be read only because it was time to look again."""
-    found = tx.scalar(select(func.count()).select_from(fetches).where(fetches.c.reason == CHECK))
-    return found or 0
+def waiting_checks(tx: Tx, now: datetime) -> int:
+    """How many objects wait to be read now, only because it was time to look again; what is put off keeps none waiting."""
+    mine = (fetches.c.reason == CHECK) & (fetches.c.due_at <= now)
+    return tx.scalar(select(func.count()).select_from(fetches).where(mine)) or 0
 
 
 def postpone(tx: Tx, fetch: Fetch, until: datetime, *, attempts: int) -> None:

@@ -14,6 +14,8 @@ from sqlalchemy.types import TypeDecorator, UserDefinedType
 
 _BIGINT_MAX = 2**63 - 1
 _DIGITS_MAX = 19
+# In the year 5138 as seconds, in 1973 as milliseconds.
+_SECONDS_MAX = 10**11
 
 
 class Kind(StrEnum):
@@ -27,6 +29,7 @@ class Kind(StrEnum):
     MOMENT = "timestamp with time zone"
     LOCAL = "timestamp"
     DAY = "date"
+    EPOCH = "milliseconds since 1970"
 
 
 class AsItIs(UserDefinedType[Any]):
@@ -39,8 +42,15 @@ class AsItIs(UserDefinedType[Any]):
         raise NotImplementedError
 
 
+class Unreadable:
+    """What a column of moments holds that is none. One row's fault must not keep the others from being read."""
+
+
+UNREADABLE = Unreadable()
+
+
 class AsMoment(TypeDecorator[datetime]):
-    """An aware moment in UTC, in a column that may hold less: no zone, or only the day in a zone."""
+    """An aware moment in UTC, in a column that may hold less: no zone, only the day in a zone, or a number."""
 
     impl = AsItIs
     cache_ok = True
@@ -54,6 +64,8 @@ class AsMoment(TypeDecorator[datetime]):
         """Write a moment as the column holds it."""
         if value is None or self.kind is Kind.MOMENT:
             return value
+        if self.kind is Kind.EPOCH:
+            return int(value.timestamp() * 1000)
         if self.kind is Kind.DAY:
             day = value.astimezone(self.zone).date()
             return day.isoformat() if dialect.name == "sqlite" else day
@@ -65,17 +77,31 @@ class AsMoment(TypeDecorator[datetime]):
         self,
         value: Any,
         dialect: Dialect,  # noqa: ARG002 - the signature is SQLAlchemy's
-    ) -> datetime | None:
+    ) -> Any:
         """Read a moment; one without a zone is in UTC, and a day is its midnight in the zone."""
-        if value is None:
+        if value is None or value == "":
             return None
-        found = datetime.fromisoformat(value) if isinstance(value, str) else value
-        if isinstance(found, date) and not isinstance(found, datetime):
-            found = datetime.combine(found, time.min)
-        if not isinstance(found, datetime):
-            raise ValueError("a column of moments holds something else")  # noqa: TRY004 - a fault of the row
-        zone = self.zone if self.kind is Kind.DAY else UTC
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        try:
+            found = _moment(value)
+            zone = self.zone if self.kind is Kind.DAY else UTC
+            return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+        except (ValueError, OverflowError, OSError):
+            return UNREADABLE
+
+
+def _moment(value: Any) -> datetime:
+    match value:
+        case bool():
+            raise ValueError("a column of moments holds something else")
+        case int():
+            return datetime.fromtimestamp(value / 1000 if abs(value) > _SECONDS_MAX else value, UTC)
+        case str():
+            return datetime.fromisoformat(value)
+        case datetime():
+            return value
+        case date():
+            return datetime.combine(value, time.min)
+    raise ValueError("a column of moments holds something else")
 
 
 def keys_of(kind: Kind, values: Any) -> list[Any]:
@@ -89,9 +115,10 @@ def keys_of(kind: Kind, values: Any) -> list[Any]:
 
 def _key(kind: Kind, value: str) -> Any:
     if kind is Kind.INTEGER:
-        is_plain = value.isascii() and value.isdigit() and len(value) <= _DIGITS_MAX
+        digits = value.removeprefix("-")
+        is_plain = digits.isascii() and digits.isdigit() and len(digits) <= _DIGITS_MAX
         number = int(value) if is_plain else None
-        fits = number is not None and str(number) == value and number <= _BIGINT_MAX
+        fits = number is not None and str(number) == value and abs(number) <= _BIGINT_MAX
         return number if fits else None
     if kind is Kind.UUID:
         try:

@@ -46,6 +46,8 @@ NAMES: Final = (
     "updated_at",
 )
 """Our names of all columns; the app's table need not have every one."""
+FOREIGN: Final = "app's "
+"""What stands before a word of the app's that only looks like one of ours."""
 _MAJOR_MAX: Final = 10**15
 REQUIRED: Final = ("id", "currency", "amount_due")
 
@@ -114,18 +116,23 @@ class InvoiceTable:
 
     def word(self) -> ColumnElement[str]:
         """Our word for the status."""
-        status = self.text("status")
-        ours = {theirs: mine for mine, theirs in self.words.items()}
-        return case(ours, value=status, else_=status) if ours else status
+        status = func.coalesce(self.text("status"), "")
+        return case(self._ours, value=status, else_=status) if self._ours else status
 
     def word_out(self, word: str) -> str:
         """The app's word for one of ours."""
         return self.words.get(word, word)
 
-    def word_in(self, word: str) -> str:
-        """Our word for one of the app's; one that is not mapped stays as it is."""
-        ours = {theirs: mine for mine, theirs in self.words.items()}
-        return ours.get(word, word)
+    def word_in(self, word: object) -> str:
+        """Our word for one of the app's; one that is not mapped stays as it is, and nothing is an empty word."""
+        theirs = "" if word is None else str(word).rstrip()
+        return self._ours.get(theirs, theirs)
+
+    @property
+    def _ours(self) -> dict[str, str]:
+        """The app's words to ours. One that is written like a word of ours and means something else is told apart."""
+        alike = {mine: f"{FOREIGN}{mine}" for mine, theirs in self.words.items() if mine != theirs}
+        return alike | {theirs: mine for mine, theirs in self.words.items()}
 
     def minor_in(self, amount: Any, currency: str) -> int:
         """An amount of the table in Stripe's minor units. Raises ValueError for one that is no whole number of them."""

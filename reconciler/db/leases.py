@@ -30,7 +30,8 @@ class Lease(NamedTuple):
 def hold(tx: Tx, name: str, holder: str, token: int | None, *, ttl: timedelta) -> int | None:
     """Take the lease, or keep it; returns the token, or None while somebody else holds it.
 
-    One that is over but was taken by nobody is still its holder's. `tx` must come from `Database.writing()`.
+    One that is over but was taken by nobody is still its holder's. One that lasts longer than any does was taken before the
+    clock was set back, and is over; a small step of the clock takes it from nobody. `tx` must come from `Database.writing()`.
     """
     now, column = _now(tx), leases.c
     found = current(tx, name)
@@ -38,7 +39,7 @@ def hold(tx: Tx, name: str, holder: str, token: int | None, *, ttl: timedelta) -
         first = {"name": name, "holder": holder, "token": 1, "expires_at": now + ttl}
         insert_new(tx, leases, [first])
         return 1
-    if found.token != token and found.expires_at > now:
+    if found.token != token and now < found.expires_at <= now + 2 * ttl:
         return None
     ours = found.token if found.token == token else found.token + 1
     tx.execute(

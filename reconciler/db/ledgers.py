@@ -70,6 +70,7 @@ def _allocations(tx: Tx, asked: tuple[Any, Iterable[str]]) -> dict[str, tuple[Al
             rule=Rule(row["rule"]),
             decided_by=row["decided_by"],
             reason=row["reason"],
+            decided_ms=ms(row["decided_at"]) if row["rule"] == Rule.ASSIGNED else None,
         )
         found[row["payment_id"]] = (*found.get(row["payment_id"], ()), allocation)
     return found
@@ -138,10 +139,13 @@ def _assignments(tx: Tx, payment_ids: Sequence[str]) -> dict[str, Assignment]:
     rows = tx.execute(
         select(tables.assignments).where(column.payment_id.in_(payment_ids)).order_by(column.serial)
     ).mappings()
-    return {row["payment_id"]: _assignment(row) for row in rows}
+    found: dict[str, Assignment] = {}
+    for row in rows:
+        found[row["payment_id"]] = _assignment(row, found.get(row["payment_id"]))
+    return found
 
 
-def _assignment(row: Row) -> Assignment:
+def _assignment(row: Row, previous: Assignment | None) -> Assignment:
     shares = msgspec.json.decode(row["shares"], type=tuple[tuple[str, int | None], ...])
     return Assignment(
         payment_id=row["payment_id"],
@@ -150,7 +154,19 @@ def _assignment(row: Row) -> Assignment:
         reason=row["reason"],
         decided_ms=ms(row["decided_at"]),
         serial=row["serial"],
+        previous=previous,
     )
+
+
+def placed(tx: Tx, payment_id: str) -> tuple[tuple[Allocation, ...], Assignment | None]:
+    """Where the money of a payment is, and the last that a person has decided about it."""
+    allocations = _allocations(tx, (tables.allocations.c.payment_id, [payment_id]))
+    return allocations.get(payment_id, ()), _assignments(tx, [payment_id]).get(payment_id)
+
+
+def claimed_by(tx: Tx, payment_id: str) -> frozenset[str]:
+    """The invoices that a payment names although its names disagree."""
+    return frozenset(_claims(tx, (tables.claims.c.holder_id, [payment_id])))
 
 
 def holders_of(tx: Tx, invoice_ids: Iterable[str]) -> frozenset[str]:

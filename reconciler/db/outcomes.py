@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 import msgspec
 from sqlalchemy import delete, tuple_, update
 
+from reconciler.core import audit
 from reconciler.core.audit import InvoiceChange, PaymentChange, Transition
 from reconciler.core.decision import Decision
 from reconciler.core.exceptions import GRACED, Finding
@@ -19,8 +20,10 @@ from reconciler.db.rows import Row, insert_new, upsert, upsert_by
 from reconciler.db.session import Tx
 
 
-def store_assignments(tx: Tx, decisions: Sequence[Assignment]) -> None:
-    """Record people's decisions; the database numbers them."""
+def store_assignments(
+    tx: Tx, decisions: Sequence[Assignment], *, source: Source, now: datetime
+) -> None:
+    """Record people's decisions, in the audit trail too; the database numbers them."""
     rows: list[dict[str, object]] = [
         {
             "payment_id": each.payment_id,
@@ -33,6 +36,11 @@ def store_assignments(tx: Tx, decisions: Sequence[Assignment]) -> None:
     ]
     if rows:
         tx.execute(tables.assignments.insert(), rows)
+        told = [
+            _transition(audit.decided(each), f"decision of {each.by}", source, now)
+            for each in decisions
+        ]
+        tx.execute(tables.transitions.insert(), told)
 
 
 def store(  # noqa: PLR0913 - a decision, and what must be said about where it came from
@@ -51,7 +59,7 @@ def store(  # noqa: PLR0913 - a decision, and what must be said about where it c
     _store_waivers(tx, decision.waivers)
     _store_settlements(tx, decision.invoices, now)
     writes = [each.write for each in decision.invoices if each.write is not None]
-    invoice_rows.write(tx, table, writes, now)
+    invoice_rows.write(tx, table, writes, ledger.invoices, now)
     if decision.transitions:
         rows = [_transition(each, evidence, source, now) for each in decision.transitions]
         tx.execute(tables.transitions.insert(), rows)
@@ -73,7 +81,7 @@ def _store_allocations(tx: Tx, moved: Sequence[PaymentChange], now: datetime) ->
             "rule": each.rule.value,
             "decided_by": each.decided_by,
             "reason": each.reason,
-            "decided_at": now,
+            "decided_at": now if each.decided_ms is None else moment(each.decided_ms),
         }
         for change in moved
         for each in change.match.allocations

@@ -4,11 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import bindparam, case, func, select, update
+from sqlalchemy import bindparam, case, exists, func, or_, select, update
 
 from reconciler.core.audit import PaymentChange
 from reconciler.core.doubts import FetchKind
+from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.facts import PaidAt, SessionFacts
+from reconciler.core.matching import Rule
 from reconciler.core.observation import ReferenceKind, Source, moment, ms
 from reconciler.core.payment import Book, PaymentStatus, Summary
 from reconciler.core.schedule import next_check_ms
@@ -16,7 +18,15 @@ from reconciler.core.words import DISPUTE_OVER, REFUND_IN_FLIGHT, dispute_word, 
 from reconciler.db.facts import encode
 from reconciler.db.rows import Row, insert_new, upsert
 from reconciler.db.session import Tx
-from reconciler.db.tables import disputes, payment_references, payments, refunds
+from reconciler.db.tables import (
+    allocations,
+    claims,
+    disputes,
+    exceptions,
+    payment_references,
+    payments,
+    refunds,
+)
 
 _ON_ITS_WAY = frozenset({PaymentStatus.PROCESSING, PaymentStatus.REQUIRES_CAPTURE})
 _AT_ONCE = 200
@@ -214,6 +224,30 @@ def naming(tx: Tx, values: Iterable[str]) -> frozenset[str]:
         return frozenset()
     column = payment_references.c
     return frozenset(tx.scalars(select(column.payment_id).where(column.value.in_(wanted))))
+
+
+def resting_on(tx: Tx, links: Iterable[str]) -> frozenset[str]:
+    """The payments (and Sessions) that one of these Payment Links decided about while it still named one invoice.
+
+    Thousands may have come by a link that several invoices share, and it says nothing of any other of them.
+    """
+    wanted = sorted(links)
+    if not wanted:
+        return frozenset()
+    named, told = payment_references.c, exceptions.c
+    decided = or_(
+        exists().where(
+            allocations.c.payment_id == named.payment_id,
+            allocations.c.rule == Rule.PAYMENT_LINK.value,
+        ),
+        exists().where(claims.c.holder_id == named.payment_id),
+        exists().where(
+            told.kind == ExceptionKind.UNMATCHED_PAYMENT.value,
+            told.subject == named.payment_id,
+            told.fingerprint.endswith(Rule.NOT_BORNE_OUT.value),
+        ),
+    )
+    return frozenset(tx.scalars(select(named.payment_id).where(named.value.in_(wanted), decided)))
 
 
 def store_waivers(tx: Tx, sessions: Mapping[str, SessionFacts]) -> None:

@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import RowMapping, Select, Table, and_, func, or_, select
 
-from reconciler.db import tables
+from reconciler.db import evidence, tables
+from reconciler.db.foreign import UNREADABLE
 from reconciler.db.invoice_table import EMBEDDED, NAMES, InvoiceTable
 from reconciler.db.rows import any_of
 from reconciler.db.session import Tx
@@ -85,11 +86,18 @@ def _of_table(table: InvoiceTable) -> Select[Any]:
 
 
 def _invoice(table: InvoiceTable, row: RowMapping) -> dict[str, Any]:
-    found = {**row, "id": str(row["id"]), "currency": str(row["currency"]).strip().lower()}
-    return found | {
-        "amount_due": table.minor_in(row["amount_due"], found["currency"]),
-        "status": table.word_in(str(row["status"])),
-    }
+    """A row under our names and in our words; what can't be read in it is not there."""
+    found = {**row, "id": str(row["id"]), "currency": str(row["currency"] or "").strip().lower()}
+    for name, value in row.items():
+        if value is UNREADABLE:
+            found[name] = None
+    if table.day_zone is not None and found["paid_at"] is not None:
+        found["paid_at"] = found["paid_at"].astimezone(table.day_zone).date()
+    try:
+        found["amount_due"] = table.minor_in(row["amount_due"], found["currency"])
+    except ValueError:
+        found["amount_due"] = None
+    return found | {"status": table.word_in(row["status"])}
 
 
 def settlement(tx: Tx, invoice_id: str) -> dict[str, Any] | None:
@@ -257,6 +265,14 @@ def fetch_backlog(tx: Tx) -> tuple[int, datetime | None]:
     """How many objects wait to be read again, and since when the oldest does."""
     column = tables.fetches.c
     count, oldest = tx.execute(select(func.count(), func.min(column.asked_at))).one()
+    return count, oldest
+
+
+def looks_awaited(tx: Tx) -> tuple[int, datetime | None]:
+    """How many objects wait to be read only because it is time to look again, and since when the oldest does."""
+    column = tables.fetches.c
+    asked = select(func.count(), func.min(column.asked_at)).where(column.reason == evidence.CHECK)
+    count, oldest = tx.execute(asked).one()
     return count, oldest
 
 

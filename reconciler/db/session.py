@@ -32,9 +32,12 @@ __all__ = [
     "open_database",
     "savepoint",
     "transaction_open",
+    "wait_no_more",
 ]
 
 Tx: TypeAlias = Connection
+
+_IMPATIENT_MS = 50
 
 
 def open_database(
@@ -181,6 +184,12 @@ def savepoint(tx: Tx) -> Iterator[None]:
             if not _drop_if_lost(tx, error):
                 _undo(nested, tx)
             raise
+
+
+def wait_no_more(tx: Tx) -> None:
+    """Let no later statement of this transaction wait for a row or table that somebody else holds."""
+    if tx.dialect.name == "postgresql":
+        tx.exec_driver_sql(f"SET LOCAL lock_timeout = {_IMPATIENT_MS}")
 
 
 def transaction_open() -> bool:

@@ -89,6 +89,12 @@ def last_done(tx: Tx, sweep: str) -> datetime | None:
     return found
 
 
+def first_begun(tx: Tx) -> datetime | None:
+    """When the first run of any sweep began that is remembered; None if there is none."""
+    found: datetime | None = tx.scalar(select(func.min(sweep_runs.c.started_at)))
+    return found
+
+
 def covered_until(tx: Tx, sweep: str) -> datetime | None:
     """Until when the last run of a sweep looked that came to its end; None if none ever did."""
     column = sweep_runs.c

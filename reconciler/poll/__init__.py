@@ -7,9 +7,9 @@ it waits for an answer.
 from reconciler.poll.depth import Depth
 from reconciler.poll.events import sweep_events
 from reconciler.poll.fetches import read_due
-from reconciler.poll.invoices import sweep_invoices
+from reconciler.poll.invoices import Walk, sweep_invoices
 from reconciler.poll.money import sweep_money
-from reconciler.poll.open import sweep_open
+from reconciler.poll.open import Round, sweep_open
 from reconciler.poll.poller import Poller
 from reconciler.poll.recent import RecentSweep, sweep_recent
 
@@ -17,6 +17,8 @@ __all__ = [
     "Depth",
     "Poller",
     "RecentSweep",
+    "Round",
+    "Walk",
     "read_due",
     "sweep_events",
     "sweep_invoices",

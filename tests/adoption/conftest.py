@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from reconciler.db.session import Database
-from tests.adoption.apps import APPS, App
+from tests.adoption.apps import APPS, DJANGO, App
 
 
 @pytest.fixture(params=APPS, ids=lambda app: app.name)
@@ -16,3 +16,12 @@ def app(request: pytest.FixtureRequest, database: Database) -> Iterator[App]:
     made.create(database)
     yield made
     made.drop(database)
+
+
+@pytest.fixture
+def django(database: Database) -> Iterator[App]:
+    """Give Django's app."""
+    DJANGO.drop(database)
+    DJANGO.create(database)
+    yield DJANGO
+    DJANGO.drop(database)

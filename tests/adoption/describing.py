@@ -3,7 +3,8 @@
 import tomllib
 from zoneinfo import ZoneInfo
 
-from reconciler.db.adopted import Description, adopt
+from reconciler.db.adopted import adopt
+from reconciler.db.fitting import Description
 from reconciler.db.invoice_table import InvoiceTable
 from reconciler.db.session import Database
 from tests.adoption.apps import App

@@ -24,7 +24,6 @@ KINDS = frozenset(
         "dispute",
         "checkout_session",
         "balance_transaction",
-        "payout",
         "webhook_endpoint",
     }
 )

@@ -36,7 +36,6 @@ def test_it_is_content_when_nothing_is_missing(commands: Commands, well: dict[st
 @pytest.mark.parametrize(
     ("environ", "what", "words"),
     [
-        ({"STRIPE_WEBHOOK_SECRET": ""}, "webhook_secret", "STRIPE_WEBHOOK_SECRET: is empty"),
         ({"STRIPE_WEBHOOK_SECRET": "canary"}, "webhook_secret", "STRIPE_WEBHOOK_SECRET: secret 1"),
         ({"STRIPE_API_KEY": "rk_live_canary", "STRIPE_API_BASE": ""}, "api_key", "STRIPE_API_KEY: is a live key"),
         ({"DATABASE_URL": "sqlite:///none.db"}, "database", "sqlite:///none.db: there is no"),
@@ -55,6 +54,34 @@ def test_it_marks_what_is_missing(
     assert bad["words"].startswith(words)
     assert "".join(bad["words"].split()) in "".join(shown.out.split())
     assert "canary" not in told.everything + shown.everything
+
+
+OF_WEBHOOKS = {"webhook_secret", "read webhook_endpoints", "endpoint"}
+
+
+@pytest.mark.parametrize(
+    ("ago", "state", "code"),
+    [(None, "look", 0), (timedelta(days=31), "look", 0), (timedelta(days=29), "BAD", 1)],
+    ids=["no delivery ever", "long given up", "somebody delivers"],
+)
+def test_it_asks_no_daemon_alone_for_what_only_webhooks_need(
+    commands: Commands, inbox: Inbox, ago: timedelta | None, state: str, code: int
+) -> None:
+    """Where `status` expects no webhooks, secret and endpoint are worth a look and nobody's fault."""
+    if ago is not None:
+        at = datetime.now(UTC) - ago
+        inbox.record_webhook_health(
+            good=1, bad=0, last_good_at=at, last_bad_at=None, last_bad_reason=None
+        )
+    alone = AtStripe(lacks=frozenset({"webhook_endpoint"}), endpoints=())
+    with alone.answering() as environ:
+        told = commands.run("doctor", "--json", **{**environ, "STRIPE_WEBHOOK_SECRET": ""})
+
+    lines = {line["what"]: line for line in json.loads(told.out)}
+    assert told.code == code
+    assert {lines[each]["state"] for each in OF_WEBHOOKS} == {state, "look"}
+    assert lines["webhook_secret"]["words"].startswith("STRIPE_WEBHOOK_SECRET: is empty")
+    assert lines["webhook_secret"]["state"] == state
 
 
 def test_it_says_which_key_the_daemon_lacks(commands: Commands, well: dict[str, str]) -> None:

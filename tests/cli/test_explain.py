@@ -143,4 +143,4 @@ def test_it_shows_one_exception(commands: Commands, inbox: Inbox) -> None:
     answer = commands.run("exceptions", "show", str(found["id"]))
 
     assert answer.code == 0
-    assert "2000 2000 1250 usd pi_1" in answer.out
+    assert "amount   7.50 USD" in answer.out

@@ -9,7 +9,7 @@ import pytest
 from reconciler.inbox import Inbox
 from tests.cli.bodies import event, intent
 from tests.cli.conftest import deliver, import_invoices
-from tests.cli.program import Commands
+from tests.cli.program import MODE, Commands, Program
 
 HEAD = "id,currency,amount_due\n"
 
@@ -18,6 +18,16 @@ def listed(commands: Commands) -> list[dict[str, Any]]:
     """Return all invoices, by id."""
     found = json.loads(commands.run("invoices", "list", "--json").out)
     return sorted(found, key=lambda row: str(row["id"]))
+
+
+def imported(
+    verb: str = "imported", *, new: int = 0, changed: int = 0, unchanged: int = 0, left_out: int = 0
+) -> str:
+    """Say what an import says that did so much."""
+    return (
+        f"{new + changed} invoices {verb}: {new} new, {changed} changed;"
+        f" {unchanged} unchanged, {left_out} rows left out.\n"
+    )
 
 
 BAD_ROWS = [
@@ -32,7 +42,13 @@ BAD_ROWS = [
     ("id,currency,amount\na,usd,12.505\n", "12.505 has more decimals than USD, which has 2"),
     ("id,currency,amount\na,jpy,12.5\n", "12.5 has more decimals than JPY, which has 0"),
     ('id,currency,amount\na,usd,"1,250.00"\n', "'1,250.00' is not an amount: write digits and one '.'"),
+    ("id;currency;amount\na;eur;1 234,50\n", "'1 234,50' is not an amount: write digits and one '.'"),
+    ("id;currency;amount\na;eur;12,50\n", "'12,50' is not an amount: write digits and one '.'"),
+    ("id;currency;amount\na;eur;1.234,50\n", "'1.234,50' is not an amount: write digits and one '.'"),
+    ("id,currency,amount\na,usd,$12.50\n", "'$12.50' is not an amount: write digits and one '.'"),
+    ("id,currency,amount\na,usd,1e3\n", "'1e3' is not an amount: write digits and one '.'"),
     ("id,currency,amount\na,usd\n", "'' is not an amount: write digits and one '.'"),
+    ("id,currency,amount_due\na\x00,usd,1\n", "holds a NUL character"),
     ("id,currency,amount_due,status\na,usd,1,payed\n", "status 'payed' is none of draft, open, paid"),
 ]  # fmt: skip
 
@@ -54,7 +70,7 @@ def test_it_imports_all_or_nothing(commands: Commands) -> None:
 
     assert answer.code == 2
     assert "invoices.csv:3: amount_due 'x'" in answer.err
-    assert "invoices.csv:5: 'a' stands twice in the file" in answer.err
+    assert "invoices.csv:5: 'a' names the invoice of line 2 too" in answer.err
     assert listed(commands) == []
 
 
@@ -63,18 +79,34 @@ def test_it_skips_bad_rows_when_told_to(commands: Commands) -> None:
     answer = import_invoices(commands, f"{HEAD}a,usd,1\nb,usd,x\nc,usd,3\n", "--skip-bad")
 
     assert answer.code == 0
-    assert answer.out == "2 invoices imported, 1 left out.\n"
+    assert answer.out == imported(new=2, left_out=1)
     assert "invoices.csv:3: " in answer.err
     assert [row["id"] for row in listed(commands)] == ["a", "c"]
 
 
-def test_it_writes_nothing_in_a_dry_run(commands: Commands) -> None:
-    """A dry run reads the file and tells what would happen."""
-    answer = import_invoices(commands, f"{HEAD}a,usd,1\n", "--dry-run")
+def test_it_tells_in_a_dry_run_what_would_be(commands: Commands) -> None:
+    """A dry run counts what is new, changed and unchanged, and writes nothing; the import then does just that."""
+    import_invoices(commands, f"{HEAD}a,usd,1\nb,usd,2\n")
+    before = listed(commands)
+    text = f"{HEAD}a,usd,1\nb,usd,3\nc,usd,4\nd,usd,5\n"
 
-    assert answer.code == 0
-    assert answer.out == "1 invoices would be imported, 0 left out.\n"
-    assert listed(commands) == []
+    dry = import_invoices(commands, text, "--dry-run")
+    after_dry = listed(commands)
+    wet = import_invoices(commands, text)
+
+    assert (dry.code, dry.out) == (0, imported("would be imported", new=2, changed=1, unchanged=1))
+    assert after_dry == before
+    assert wet.out == imported(new=2, changed=1, unchanged=1)
+    assert [row["amount_due"] for row in listed(commands)] == [1, 3, 4, 5]
+    assert import_invoices(commands, text).out == imported(unchanged=4)
+
+
+def test_it_tells_in_a_dry_run_what_is_bad(commands: Commands) -> None:
+    """A dry run refuses what the import would refuse."""
+    answer = import_invoices(commands, f"{HEAD}a,usd,x\n", "--dry-run")
+
+    assert answer.code == 2
+    assert "invoices.csv:2: amount_due 'x'" in answer.err
 
 
 @pytest.mark.parametrize(
@@ -86,6 +118,9 @@ def test_it_writes_nothing_in_a_dry_run(commands: Commands) -> None:
         "id\tcurrency\tamount\na\tusd\t12.50\n",
         "\ufeffid,currency,amount\r\na,usd,12.50\r\n",
         ' id , currency , amount \n a , usd , 12.50 \n',
+        "ID,Currency,AMOUNT_DUE\na,USD,1250\n",
+        "id|currency|amount|\na|usd|12.50|\n",
+        "id,currency,amount\ra,usd,12.50\r",
         '"id","currency","amount"\n"a","usd","12.50"',
     ],
 )  # fmt: skip
@@ -97,6 +132,20 @@ def test_it_reads_what_spreadsheets_write(commands: Commands, text: str) -> None
     [invoice] = listed(commands)
     assert (invoice["id"], invoice["currency"], invoice["amount_due"]) == ("a", "usd", 1250)
     assert invoice["status"] == "open"
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le-with-mark", "utf-16-be-with-mark"])  # fmt: skip
+def test_it_reads_the_unicode_that_spreadsheets_write(commands: Commands, encoding: str) -> None:
+    """UTF-8 with or without its mark, and UTF-16 with its mark: a name is the same in all of them."""
+    name, is_marked, _ = encoding.partition("-with-mark")
+    text = "id;currency;amount;customer_name\na;eur;12.50;Zo\u00eb \u20ac \U0001f600\n"
+    Path("some.csv").write_bytes((("\ufeff" if is_marked else "") + text).encode(name))
+
+    answer = commands.run("invoices", "import", "some.csv")
+
+    assert answer.code == 0
+    [invoice] = listed(commands)
+    assert invoice["customer_name"] == "Zo\u00eb \u20ac \U0001f600"
 
 
 @pytest.mark.parametrize("head", ["id,currency,amount_due,customer_name", '"id","currency","amount_due","customer_name"'])  # fmt: skip
@@ -116,6 +165,11 @@ def test_it_keeps_quoted_text_whole(commands: Commands, head: str) -> None:
         ("id,currency\na,usd\n", "needs a column amount_due (minor units) or amount (12.50)"),
         ("id,currency,amount,amount_due\n", "give amount or amount_due, not both"),
         ("id,currency,amount,colour\n", "unknown columns: colour"),
+        ("id,currency,Amount Due\na,usd,12\n", "needs a column amount_due (minor units) or amount"),
+        ("id,currency,amount,Amount Due\n", "unknown columns: amount due"),
+        ("id,currency,amount,Currency\na,usd,1,eur\n", "columns that stand twice: currency"),
+        ("\n\n", "the first line must name the columns"),
+        ("id,curr\x00ency,amount\na,usd,1\n", "holds NUL characters; save it as CSV UTF-8"),
         (f"{HEAD}{'x' * 200_000},usd,1\n", "line 2: field larger than field limit"),
     ],
 )
@@ -132,7 +186,13 @@ def test_it_refuses_a_file_that_is_no_list_of_invoices(
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
-    [(None, "No such file or directory"), (b"id,currency,amount\n\xff,usd,1\n", "is not UTF-8 text")],
+    [
+        (None, "No such file or directory"),
+        (b"id,currency,amount\n\xff,usd,1\n", "is not UTF-8 text; save it as CSV UTF-8"),
+        ("id,currency,amount,customer_name\na,eur,1,Zo\u00eb\n".encode("cp1252"), "is not UTF-8 text; save it as CSV UTF-8"),
+        ("id,currency,amount\na,eur,1\n".encode("utf-16-le"), "holds NUL characters; save it as CSV UTF-8"),
+        ("id,currency,amount\na,eur,1\n".encode("utf-16")[:-1], "is not UTF-8 text; save it as CSV UTF-8"),
+    ],
 )  # fmt: skip
 def test_it_refuses_a_file_that_it_cannot_read(
     commands: Commands, content: bytes | None, sentence: str
@@ -168,6 +228,107 @@ def test_it_finds_the_invoice_of_a_number_again(commands: Commands) -> None:
     import_invoices(commands, "number,currency,amount_due\nN-1,usd,2\nN-2,usd,3\n")
 
     assert [(row["id"], row["amount_due"]) for row in listed(commands)] == [("N-2", 3), ("a", 2)]
+
+
+NUMBERED = "id,number,currency,amount_due\n"
+BY_NUMBER = "number,currency,amount_due\n"
+COLLISIONS = {
+    "an id that is a later row's number": (
+        "",
+        f"{NUMBERED}X,,usd,1\n,X,usd,2\n",
+        "3: 'X' names the invoice of line 2 too",
+    ),
+    "a number that is a later row's id": (
+        "",
+        f"{NUMBERED}A,X,usd,1\nX,N-2,usd,2\n",
+        "3: 'X' names the invoice of line 2 too",
+    ),
+    "a number of two rows": (
+        "",
+        f"{NUMBERED}A,N-1,usd,1\nB,N-1,usd,2\n",
+        "3: 'N-1' names the invoice of line 2 too",
+    ),
+    "a row by id and one by its number in the table": (
+        f"{NUMBERED}A,N-1,usd,1\n",
+        f"{NUMBERED}A,N-2,usd,1\n,N-1,usd,2\n",
+        "3: is the invoice 'A' of line 2",
+    ),
+    "a number that another invoice has": (
+        f"{NUMBERED}A,N-1,usd,1\n",
+        f"{NUMBERED}B,N-1,usd,2\n",
+        "2: 'N-1' names the invoice 'A' too",
+    ),
+    "an id that is another's number": (
+        f"{NUMBERED}A,N-1,usd,1\n",
+        f"{HEAD}N-1,usd,2\n",
+        "2: 'N-1' names the invoice 'A' too",
+    ),
+    "a number that is another's id": (
+        f"{NUMBERED}A,N-1,usd,1\n",
+        f"{NUMBERED}B,A,usd,2\n",
+        "2: 'A' names the invoice 'A' too",
+    ),
+    "a number without an id that is another's id": (
+        f"{NUMBERED}A,N-1,usd,1\n",
+        f"{BY_NUMBER}A,usd,2\n",
+        "2: 'A' is the id of an invoice with another number; give the id",
+    ),
+    "a number that a row of the file keeps, for it gives none": (
+        f"{NUMBERED}A,N-1,usd,1\n",
+        f"{HEAD}A,usd,2\nN-1,usd,3\n",
+        "3: 'N-1' names the invoice 'A' too",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", COLLISIONS)
+def test_it_refuses_to_give_one_name_to_two_invoices(commands: Commands, case: str) -> None:
+    """A value that would fit two invoices is told with its line: a payment that says it would find neither."""
+    there, text, sentence = COLLISIONS[case]
+    if there:
+        import_invoices(commands, there)
+    before = listed(commands)
+
+    answer = import_invoices(commands, text)
+
+    assert answer.code == 2
+    assert answer.err.splitlines()[0] == f"reconciler: invoices.csv:{sentence}"
+    assert len(answer.err.splitlines()) == 2
+    assert listed(commands) == before
+
+
+def test_it_lets_invoices_exchange_their_numbers(commands: Commands) -> None:
+    """What counts is who bears a number after the import."""
+    import_invoices(commands, f"{NUMBERED}A,N-1,usd,1\nB,N-2,usd,2\n")
+
+    answer = import_invoices(commands, f"{NUMBERED}A,N-2,usd,1\nB,N-1,usd,2\n")
+
+    assert answer.out == imported(changed=2)
+    assert [(row["id"], row["number"]) for row in listed(commands)] == [("A", "N-2"), ("B", "N-1")]
+
+
+def test_it_leaves_out_who_would_take_the_number_of_one_left_out(commands: Commands) -> None:
+    """With --skip-bad, an invoice that is left out keeps its number, and nobody else gets it."""
+    there = f"{NUMBERED}A,N-1,usd,1\nB,N-2,usd,2\nC,N-3,usd,3\n"
+    import_invoices(commands, there)
+
+    # B may not have C's number, keeps its own, and so A may not have that.
+    answer = import_invoices(commands, f"{NUMBERED}A,N-2,usd,1\nB,N-3,usd,2\n", "--skip-bad")
+
+    assert answer.out == imported(left_out=2)
+    assert [row["number"] for row in listed(commands)] == ["N-1", "N-2", "N-3"]
+
+
+def test_it_adds_nothing_to_a_table_of_the_apps(commands: Commands, program: Program) -> None:
+    """Where the invoices are the app's own, the import is one line of refusal."""
+    program.configure(f'{MODE}[invoices]\ntable = "factures"\n')
+
+    answer = import_invoices(commands, f"{HEAD}a,usd,1\n")
+
+    assert (answer.code, answer.out) == (2, "")
+    assert (
+        answer.err == "reconciler: invoices live in the app's table factures: it alone adds any\n"
+    )
 
 
 def test_it_keeps_what_was_paid(commands: Commands, inbox: Inbox) -> None:

@@ -170,6 +170,16 @@ def _unpaid(ago_s: float) -> Given:
     return given
 
 
+def _unanswered(ago_s: float) -> Given:
+    def given(database: Database) -> None:
+        _fine(database)
+        with database.writing() as tx:
+            at = _now() - timedelta(seconds=ago_s)
+            evidence.ask(tx, [("payment_intent", "pi_open")], evidence.CHECK, at)
+
+    return given
+
+
 @pytest.mark.parametrize(
     ("given", "code", "colour", "what", "words"),
     [
@@ -215,6 +225,7 @@ def _unpaid(ago_s: float) -> Given:
         (_unpaid(90), 0, "ok", "open payments", "1 due to be looked at, the oldest for 3"),
         (_unpaid(330), 0, "look", "open payments", "1 due to be looked at, the oldest for 4 min"),
         (_unpaid(8000), 1, "RED", "open payments", "the oldest for 2 h: is the daemon running"),
+        (_unanswered(8000), 1, "RED", "open payments", "1 due to be looked at, the oldest for 2 h"),
         (_alarm, 1, "RED", "alerts", "1 sweep_failing: see `reconciler exceptions list`"),
         (_ahead(60), 0, "ok", "cursor events", "0 s behind the present"),
         (_ahead(8000), 1, "RED", "cursor events", "2 h ahead of the present: is this machine's"),

@@ -33,6 +33,24 @@ NOON_MS = ms(NOON)
 REPLICA_LAG_MS = 5000
 DECLINED = (("ch_bad", Failure(NOON_MS, "card_declined")),)
 
+# What a person would read as the number INV-1, or nearly, and what is another value.
+LOOK_ALIKES = (
+    "INV-01",
+    "inv-1",
+    " INV-1",
+    "INV-1 ",
+    "INV-1\n",
+    "INV\u20111",
+    "\uff29\uff2e\uff36-\uff11",
+    "INV-\uff11",
+    "INV-1\u200b",
+    "INV-10",
+    "INV",
+    "01",
+    "1.0",
+    "\u0661",
+)
+
 F = TypeVar("F")
 
 

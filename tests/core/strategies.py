@@ -116,6 +116,7 @@ sessions = st.builds(
     currency=currencies,
     references=references,
     emails=some_names,
+    frozen=st.booleans(),
 )
 transactions = st.builds(
     TransactionSeen,

@@ -6,10 +6,11 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.decision import Change, Decision, decide
+from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.invoice import Invoice, Written
 from reconciler.core.known import Known, absorb, books
 from reconciler.core.ledger import Ledger, Rules, Standing
-from reconciler.core.observation import Observation, Reference, ReferenceKind
+from reconciler.core.observation import Assignment, Observation, Reference, ReferenceKind
 from tests.core import builders as b
 
 NAMED = frozenset({Reference(ReferenceKind.METADATA, "inv_1")})
@@ -146,6 +147,11 @@ CASES = {
     ),
     "a closed inquiry": ([PAID, b.event(b.dispute("warning_closed"))], [OPEN], set()),
     "a refund that stands": ([PAID, b.event(b.refund("succeeded", 300))], [OPEN], set()),
+    "a credit that names a payment of other invoices": (
+        [],
+        [replace(OPEN, amount_due_minor=-400, payment_intent_id="pi_9")],
+        set(),
+    ),
     "an invoice that was paid by hand and names nothing of Stripe's": (
         [],
         [replace(OPEN, status="paid")],
@@ -217,3 +223,167 @@ def test_it_takes_our_own_paid_for_no_hand_of_a_person() -> None:
     decision = _decide([PAID], [replace(OPEN, status="paid")], Ledger(standings={"inv_1": ours}))
 
     assert _found(decision) == set()
+
+
+def test_it_asks_about_our_own_paid_that_has_no_money() -> None:
+    """An invoice that we marked paid, and whose money turned out to be another's, needs a person."""
+    standing = _decide([PAID]).invoices[0].standing
+    ours = replace(standing, written=Written(prior_status="open"))
+
+    decision = _decide([], [replace(OPEN, status="paid")], Ledger(standings={"inv_1": ours}))
+
+    assert _found(decision) == {("paid_here_not_at_stripe", "inv_1")}
+
+
+def _in(currency: str, **changed: object) -> Observation:
+    fields = {"id": f"pi_{currency}", "currency": currency, "references": NAMED, **changed}
+    return b.event(b.intent(**fields))
+
+
+@pytest.mark.parametrize(
+    ("told", "invoice", "stake"),
+    [
+        pytest.param([_in("jpy")], OPEN, (1000, "jpy"), id="the money in the wrong currency"),
+        pytest.param([_in("jpy"), _in("eur", amount_minor=400)], OPEN, (1000, "jpy"), id="beside some in the right one"),
+        pytest.param([_in("usd"), _in("jpy")], OPEN, (1000, "jpy"), id="of two currencies, the first"),
+        pytest.param([PAID], replace(OPEN, status="void"), (1000, "eur"), id="the money for a void invoice"),
+        pytest.param([PAID, b.event(b.refund("succeeded", 1200))], OPEN, (-200, "eur"), id="what is gone too much"),
+        pytest.param([PAID], replace(OPEN, amount_due_minor=1500), (-500, "eur"), id="what is missing"),
+        pytest.param([PAID], replace(OPEN, amount_due_minor=700), (300, "eur"), id="what is too much"),
+    ],
+)  # fmt: skip
+def test_it_tells_the_money_at_stake(
+    told: Sequence[Observation], invoice: Invoice, stake: tuple[int, str]
+) -> None:
+    """An exception's amount is the money that a person is asked about, in its own currency."""
+    found = [each for each in _decide(told, [invoice]).opened if each.kind != "underpaid"]
+    [finding] = found or _decide(told, [invoice]).opened
+
+    assert (finding.amount_minor, finding.currency) == stake
+
+
+def test_it_asks_again_when_money_in_the_wrong_currency_changes() -> None:
+    """The fingerprint holds the money in other currencies: what a person resolved is asked again when some of it is gone."""
+    [before] = _decide([_in("jpy")]).opened
+    refund = b.refund("succeeded", 300, intent="pi_jpy", charge="ch_jpy", currency="jpy")
+    ledger = Ledger(resolved={("wrong_currency", "inv_1"): before.fingerprint})
+
+    again = _decide([_in("jpy"), b.event(refund)], ledger=ledger)
+
+    assert [(each.kind.value, each.amount_minor) for each in again.opened] == [
+        ("wrong_currency", 700)
+    ]
+
+
+def _decided(*shares: tuple[str, int | None]) -> Ledger:
+    """What stands before: a person has said where the payment belongs."""
+    decision = Assignment(
+        payment_id="pi_1", shares=shares, by="ann", reason="phoned", decided_ms=b.at_ms(3600)
+    )
+    return Ledger(assignments={"pi_1": decision})
+
+
+LEFT_OVER = {
+    "nowhere": ((), 1000),
+    "a part": ((("inv_1", 400),), 600),
+    "a part, and the rest": ((("inv_1", 400), ("inv_2", None)), None),
+    "all": ((("inv_1", None),), None),
+}
+
+
+@pytest.mark.parametrize("case", LEFT_OVER)
+def test_it_shows_what_a_decision_leaves_over(case: str) -> None:
+    """Money that a person has put nowhere waits for a person, with just that amount."""
+    shares, left_minor = LEFT_OVER[case]
+    invoices = [OPEN, b.invoice("inv_2", status="open")]
+
+    opened = _decide([PAID], invoices, _decided(*shares)).opened
+
+    found = [each.amount_minor for each in opened if each.kind is ExceptionKind.UNMATCHED_PAYMENT]
+    assert found == ([] if left_minor is None else [left_minor])
+
+
+def test_it_leaves_what_is_left_of_a_foreign_payment_to_its_product() -> None:
+    """Only the part that a person has claimed is ours; a refund of it that failed is ours with it."""
+    told = [
+        b.event(b.intent(foreign=frozenset({"stripe_invoice"}))),
+        b.event(b.refund("failed", 100)),
+    ]
+
+    assert _found(_decide(told, ledger=_decided())) == set()
+    assert _found(_decide(told, ledger=_decided(("inv_1", 400)))) == {
+        ("underpaid", "inv_1"),
+        ("refund_failed", "re_1"),
+    }
+
+
+FIRST_DAY = Rules(since_ms=b.at_ms(3000))
+OLD_DEBIT = b.read(b.intent(created_ms=b.at_ms(0)), 3600)
+OLD_SAID_PAID = replace(OPEN, status="paid", payment_intent_id="pi_9")
+BEFORE_THAT_DAY: dict[str, tuple[list[Observation], Invoice, Ledger, set[tuple[str, str]]]] = {
+    "a debit of last year that is read today": ([OLD_DEBIT], OPEN, NOTHING_BEFORE, set()),
+    "the same, and refunded today": (
+        [OLD_DEBIT, b.event(b.refund("succeeded", 300, created_ms=b.at_ms(3500)), 3500)],
+        OPEN,
+        NOTHING_BEFORE,
+        set(),
+    ),
+    "the same, disputed today": (
+        [OLD_DEBIT, b.event(b.dispute("needs_response", created_ms=b.at_ms(3500)), 3500)],
+        OPEN,
+        NOTHING_BEFORE,
+        {("dispute_open", "dp_1")},
+    ),
+    "the same, and a refund of today that failed": (
+        [OLD_DEBIT, b.event(b.refund("failed", 300, created_ms=b.at_ms(3500)), 3500)],
+        OPEN,
+        NOTHING_BEFORE,
+        {("refund_failed", "re_1")},
+    ),
+    "the same, assigned in part today": (
+        [OLD_DEBIT],
+        OPEN,
+        _decided(("inv_1", 400)),
+        {("unmatched_payment", "pi_1"), ("underpaid", "inv_1")},
+    ),
+    "an invoice that said paid before": (
+        [],
+        replace(OLD_SAID_PAID, paid_at=b.at(100)),
+        NOTHING_BEFORE,
+        set(),
+    ),
+    "an invoice of before that said paid, nobody knows when": (
+        [],
+        replace(OLD_SAID_PAID, created_at=b.at(100)),
+        NOTHING_BEFORE,
+        set(),
+    ),
+    "an invoice of before that says paid since then": (
+        [],
+        replace(OLD_SAID_PAID, created_at=b.at(100), paid_at=b.at(3500)),
+        NOTHING_BEFORE,
+        {("paid_here_not_at_stripe", "inv_1")},
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BEFORE_THAT_DAY)
+def test_it_opens_only_what_happened_since_the_first_day(case: str) -> None:
+    """What was before calls nobody, however late it is read; what happens to it from then on does."""
+    told, invoice, ledger, expected = BEFORE_THAT_DAY[case]
+
+    assert _found(_decide(told, [invoice], ledger, FIRST_DAY)) == expected
+
+
+def test_it_tells_users_only_of_what_happened_since_the_first_day() -> None:
+    """A debit and a refund of before that are read today wake nobody; a refund of today does."""
+    theirs = replace(OPEN, user_id="user_1")
+    debit = b.read(b.intent(created_ms=b.at_ms(0), references=NAMED), 3600)
+    refunds = [
+        b.read(b.refund("succeeded", 100, id="re_old", created_ms=b.at_ms(10)), 3600),
+        b.read(b.refund("succeeded", 200, id="re_new", created_ms=b.at_ms(3500)), 3600),
+    ]
+
+    told = _decide([debit, *refunds], [theirs], rules=FIRST_DAY).notices
+
+    assert [each.milestone for each in told] == ["refund_done:re_new"]

@@ -156,6 +156,14 @@ def test_it_pays_an_invoice_over_nothing_only_by_a_waiver(
     assert not settlement.is_covered
 
 
+@pytest.mark.parametrize(("shares", "status"), [([], "unpaid"), ([share()], "overpaid")])
+def test_it_takes_a_credit_for_no_overpayment(shares: Sequence[Share], status: str) -> None:
+    """A credit asks for nothing: only money that came is too much."""
+    settlement = settle(b.invoice(amount_due_minor=-400), shares)
+
+    assert settlement.payment_status == status
+
+
 many_shares = st.lists(
     st.builds(
         share,

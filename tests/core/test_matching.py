@@ -133,7 +133,7 @@ LINK = Reference(ReferenceKind.PAYMENT_LINK, "plink_1")
             id="the payer's word, borne out",
         ),
         pytest.param(
-            [LINK], [LINKED], {}, Rule.PAYER_REFERENCE, {"inv_1": 1000}, id="a link, borne out"
+            [LINK], [LINKED], {}, Rule.PAYMENT_LINK, {"inv_1": 1000}, id="a link, borne out"
         ),
         pytest.param(
             [client("INV-1")],
@@ -229,6 +229,38 @@ def stored(id_: str, due_minor: int, currency: str = "eur") -> Invoice:
             id="two currencies",
         ),
         pytest.param(
+            [stored("a", 400), stored("b", 599)],
+            [BY_INTENT],
+            {},
+            Rule.CONFLICT,
+            {},
+            id="a cent too much came",
+        ),
+        pytest.param(
+            [stored("a", 1400), stored("b", -400)],
+            [BY_INTENT],
+            {},
+            Rule.CONFLICT,
+            {},
+            id="a credit makes up for what is due",
+        ),
+        pytest.param(
+            [stored("a", 1000), stored("b", 0)],
+            [BY_INTENT],
+            {},
+            Rule.SPLIT_BY_STORED_IDS,
+            {"a": 1000, "b": 0},
+            id="one asks for nothing",
+        ),
+        pytest.param(
+            [stored("a", 400), stored("b", 600)],
+            [BY_INTENT],
+            {"currency": "usd"},
+            Rule.CONFLICT,
+            {},
+            id="another currency",
+        ),
+        pytest.param(
             [stored("a", 400), b.invoice("b", amount_due_minor=600)],
             [BY_INTENT, metadata("b")],
             {},
@@ -291,3 +323,28 @@ def test_it_decides_the_same_in_any_order_of_names(data: st.DataObject) -> None:
     shuffled = matched(data.draw(st.permutations(told)), *data.draw(st.permutations(invoices)))
 
     assert shuffled == matched(told, *invoices)
+
+
+@given(data=st.data())
+def test_it_gives_away_no_more_than_came_and_no_less_than_nothing(data: st.DataObject) -> None:
+    """Whatever the invoices ask for, each part is at least nothing, and all parts together at most what was received."""
+    amounts = st.integers(min_value=-2000, max_value=2000)
+    names = [BY_INTENT, metadata("INV-1"), metadata("b"), client("c"), LINK]
+    told = data.draw(st.lists(st.sampled_from(names), unique=True))
+    invoices = [
+        b.invoice(
+            each,
+            number=f"INV-{place}",
+            amount_due_minor=data.draw(amounts),
+            payment_intent_id=data.draw(st.sampled_from([None, "pi_1"])),
+            payment_link_id=data.draw(st.sampled_from([None, "plink_1"])),
+        )
+        for place, each in enumerate("abc")
+    ]
+    total = sum(each.amount_due_minor for each in invoices)
+    received_minor = data.draw(st.sampled_from([0, 1000, max(total, 0)]))
+
+    parts = parts_of(matched(told, *invoices, amount_minor=received_minor)).values()
+
+    assert all(part >= 0 for part in parts)
+    assert sum(parts) <= received_minor

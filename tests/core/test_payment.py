@@ -191,3 +191,21 @@ def test_it_silences_edited_metadata_once_the_succeeded_event_is_known() -> None
 
     assert active_references(b.book(by_read)) == {edited}
     assert active_references(b.book(by_read, by_event)) == {frozen}
+
+
+def test_it_silences_edited_metadata_of_a_session_once_its_completion_is_known() -> None:
+    """The event of a Session's completion speaks alone, also where it named nothing; each Session speaks for itself."""
+    edited = Reference(ReferenceKind.SESSION_METADATA, "INV-2")
+    frozen = Reference(ReferenceKind.FROZEN_SESSION_METADATA, "INV-1")
+    by_read = b.read(b.session(references=frozenset({edited})), 90)
+    by_event = b.event(b.session(frozen=True, references=frozenset({frozen})), 3)
+    without = b.event(b.session(frozen=True), 3)
+    another = b.event(b.session(id="cs_2", frozen=True), 3)
+
+    def spoken(*told: Observation) -> set[str]:
+        return {each.value for each in active_references(b.book(*told))} - {"cs_1", "cs_2"}
+
+    assert spoken(by_read) == {"INV-2"}
+    assert spoken(by_read, by_event) == spoken(by_event, by_read) == {"INV-1"}
+    assert spoken(by_read, without) == set()
+    assert spoken(by_read, another) == {"INV-2"}

@@ -23,6 +23,16 @@ def client(value: str) -> Reference:
     return Reference(ReferenceKind.CLIENT_REFERENCE, value)
 
 
+@pytest.mark.parametrize("value", b.LOOK_ALIKES)
+@pytest.mark.parametrize("kind", ["metadata", "frozen_metadata", "session_metadata", "client_reference_id"])  # fmt: skip
+def test_it_takes_nothing_alike_for_the_same(kind: str, value: str) -> None:
+    """What a person would read as the same number is another value."""
+    alike = b.invoice("1", number="INV-1")
+
+    assert resolve(Reference(ReferenceKind(kind), value), [alike]) == frozenset()
+    assert resolve(Reference(ReferenceKind(kind), "INV-1"), [alike]) == {"1"}
+
+
 @pytest.mark.parametrize(
     ("reference", "invoices", "named"),
     [

@@ -3,10 +3,12 @@
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import update
 
 from reconciler.db import leases
 from reconciler.db.leases import Lease, LeaseLost
 from reconciler.db.session import Database
+from reconciler.db.tables import leases as rows
 from tests.journeys.programs import let_lease_run_out
 
 TTL = timedelta(seconds=15)
@@ -74,6 +76,20 @@ def test_it_is_free_once_it_is_released(database: Database) -> None:
         leases.release(tx, "daemon", first or 0)
 
     assert (second, _hold(database, "c")) == (2, None)
+
+
+@pytest.mark.parametrize(("ahead", "token"), [(TTL, None), (timedelta(hours=1), 2)])
+def test_it_is_over_when_it_lasts_longer_than_any_does(
+    database: Database, ahead: timedelta, token: int | None
+) -> None:
+    """One that was taken before the clock was set back by an hour keeps nobody waiting until the clock is there again."""
+    _hold(database, "a")
+    held = _current(database)
+    assert held is not None
+    with database.writing() as tx:
+        tx.execute(update(rows).values(expires_at=held.expires_at + ahead))
+
+    assert _hold(database, "b") == token
 
 
 @pytest.mark.parametrize("token", [None, 1])

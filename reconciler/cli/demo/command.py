@@ -207,7 +207,7 @@ def _conclude(console: Console, watch: _Watch, played: Played) -> bool:
     for line in [*verdict.summary(arrivals), *verdict.differences(verdicts)]:
         console.print(line)
     console.print(
-        f"{len(unmatched)} payments name no invoice and wait for a person;"
+        f"{len(unmatched)} payments belong to no invoice and wait for a person;"
         f" in truth it is {len(played.truth.unmatched)}."
     )
     is_equal = not verdict.differences(verdicts) and played.truth.unmatched == unmatched

@@ -5,7 +5,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from reconciler.cli.context import Refused, database, invoices_of
+from reconciler.cli.context import Refused, database, description_of, invoices_of
 from reconciler.cli.lines import Colour, Line
 from reconciler.cli.output import cell
 from reconciler.config import Settings, SettingsError, redacted_url, require
@@ -80,7 +80,7 @@ def _invoices(settings: Settings, db: Database) -> Iterator[Line]:
             yield Line(Colour.RED, "invoices", problem)
         return
     with db.reading() as tx:
-        found = list(adoption_checks.findings(tx, table))
+        found = list(adoption_checks.findings(tx, table, description_of(settings)))
     written = ", ".join(str(table.columns[each].name) for each in table.written)
     words = f"{settings.invoices.table}: writes {written or 'nothing'}"
     if missing := adoption_checks.left_out(table):

@@ -1,0 +1,64 @@
+"""What does a person's new decision about a payment add to the ones before it, and what stands in its way?
+
+Assigning adds a share and moves nothing: money that is at an invoice has to be taken back first, so that no slip of a
+hand can empty an invoice that was right. What nobody assigns stays visible as an exception.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TypeAlias
+
+from reconciler.core.matching import Allocation
+from reconciler.core.observation import Assignment
+from reconciler.core.payment import PaymentStatus, Summary
+
+Shares: TypeAlias = tuple[tuple[str, int | None], ...]
+
+
+class Obstacle(StrEnum):
+    """Why a share can't be added."""
+
+    ALREADY_THERE = "already_there"
+    NOTHING_LEFT = "nothing_left"
+    TOO_MUCH = "too_much"
+    NO_MONEY = "no_money"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the money of a payment is now: by a rule, or by the last decision of a person."""
+
+    payment: Summary
+    allocations: Sequence[Allocation] = ()
+    decision: Assignment | None = None
+
+    @property
+    def left_minor(self) -> int:
+        """What was received and is at no invoice."""
+        return self.payment.received_minor - sum(each.amount_minor for each in self.allocations)
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether all of it has its place, also what may still come."""
+        if self.decision is None:
+            return bool(self.allocations)
+        return any(amount_minor is None for _, amount_minor in self.decision.shares)
+
+
+def add_share(place: Place, invoice_id: str, amount_minor: int | None) -> Shares | Obstacle:
+    """The shares of a payment with one more, of so many minor units; None is all that is left, now and later."""
+    is_there = {each.invoice_id for each in place.allocations} == {invoice_id}
+    if amount_minor is None and is_there and (place.is_taken or place.left_minor == 0):
+        return Obstacle.ALREADY_THERE
+    if place.payment.received_minor == 0:
+        if amount_minor is not None or place.payment.status is PaymentStatus.CANCELED:
+            return Obstacle.NO_MONEY
+    elif place.left_minor <= 0:
+        return Obstacle.NOTHING_LEFT
+    if place.is_taken:
+        return Obstacle.NOTHING_LEFT
+    if amount_minor is not None and amount_minor > place.left_minor:
+        return Obstacle.TOO_MUCH
+    before = place.decision.shares if place.decision else ()
+    return (*before, (invoice_id, amount_minor))
