@@ -89,10 +89,14 @@ class Candidate:
 
 
 def rank(wanted: Wanted, prospects: Iterable[Prospect], *, limit: int) -> tuple[Candidate, ...]:
-    """The invoices that most speaks for, best first; the same ones in the same order whatever the order given."""
+    """The invoices that most speaks for, best first; the same ones in the same order whatever the order given.
+
+    Those that are only near in time are told where nothing better is: in a busy week that is every invoice.
+    """
     judged = [_judge(wanted, each) for each in prospects]
     found = [each for each in judged if each.reasons]
-    return tuple(sorted(found, key=_order)[:limit])
+    better = [each for each in found if each.reasons != (Reason.CLOSE_IN_TIME,)]
+    return tuple(sorted(better or found, key=_order)[:limit])
 
 
 def _judge(wanted: Wanted, prospect: Prospect) -> Candidate:

@@ -127,8 +127,18 @@ def test_it_puts_what_most_speaks_for_first() -> None:
         "amount",
         "older",
         "email",
-        "near",
     ]
+
+
+def test_it_names_what_is_only_near_where_nothing_better_is() -> None:
+    """In a busy week every invoice is near: such ones are told only where nothing else speaks for any."""
+    near = prospect("near", created_at=b.NOON - DAY)
+
+    alone = rank(named("INV-9"), [near], limit=9)
+    beside = rank(named("INV-9"), [near, prospect("inv_9", number="INV-9")], limit=9)
+
+    assert [each.prospect.invoice.id for each in alone] == ["near"]
+    assert [each.prospect.invoice.id for each in beside] == ["inv_9"]
 
 
 def test_it_names_no_more_than_it_is_asked_for() -> None:
