@@ -1,7 +1,7 @@
 """What does a story need: an invoice of the app, a way to name it, a pace, and chance of its own?"""
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -51,6 +51,14 @@ class Scene:
     def meant_for(self, payment_or_session_id: str, invoice_id: str) -> None:
         """Tell the truth's side which invoice a PaymentIntent or a Session pays."""
         self.world.meant[payment_or_session_id] = invoice_id
+
+    def split(self, intent_id: str, parts: dict[str, int]) -> None:
+        """Tell the truth's side how much of a PaymentIntent is for each invoice."""
+        self.world.parts[intent_id] = parts
+
+    def claimed_by(self, intent_id: str, invoices: Iterable[AppInvoice]) -> None:
+        """Tell the truth's side that nobody can tell for which of these invoices a PaymentIntent is."""
+        self.world.claimed[intent_id] = [each.id for each in invoices]
 
     def stores(self, invoice: AppInvoice, **ids: Any) -> AppInvoice:
         """The app keeps a Stripe id on its invoice, for example `stripe_payment_intent_id`."""

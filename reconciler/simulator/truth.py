@@ -54,12 +54,16 @@ class _Money:
 
 @dataclass(slots=True)
 class _Page:
-    """One invoice with all that belongs to it: money by currency, the PaymentIntents and the Sessions."""
+    """One invoice with all that belongs to it: money by currency, the PaymentIntents and the Sessions.
+
+    `is_claimed` says that money is about of which nobody can tell whether it belongs here.
+    """
 
     invoice: AppInvoice
     money: dict[str, _Money] = field(default_factory=lambda: defaultdict(_Money))
     intents: list[Json] = field(default_factory=list)
     sessions: list[Json] = field(default_factory=list)
+    is_claimed: bool = False
 
     @property
     def own(self) -> _Money:
@@ -86,29 +90,49 @@ def _share_out(world: World, pages: dict[str, _Page]) -> list[str]:
             owner[session["payment_intent"]] = owner[session["id"]]
     unmatched = []
     for intent in world.every("payment_intent"):
-        if intent["id"] in owner:
-            pages[owner[intent["id"]]].intents.append(intent)
-        elif intent["amount_received"]:
-            unmatched.append(intent["id"])
+        received = intent["amount_received"]
+        parts = world.parts.get(intent["id"]) or {owner.get(intent["id"], ""): received}
+        for invoice_id, part in parts.items():
+            if invoice_id:
+                pages[invoice_id].intents.append(
+                    intent | {"amount_received": part if received else 0}
+                )
+            elif received:
+                unmatched.append(intent["id"])
+        for invoice_id in world.claimed.get(intent["id"], ()):
+            pages[invoice_id].is_claimed |= received > 0
     return unmatched
 
 
 def _count_money(world: World, pages: dict[str, _Page]) -> None:
-    """Follow the money of each charge into the page of its invoice."""
-    purses = {
-        intent["id"]: page.money[intent["currency"]]
-        for page in pages.values()
-        for intent in page.intents
-    }
+    """Follow the money of each charge into the pages of its invoices."""
+    purses: dict[str, list[tuple[_Money, int]]] = defaultdict(list)
+    for page in pages.values():
+        for intent in page.intents:
+            weight = world.parts.get(intent["id"], {}).get(page.invoice.id, 1)
+            purses[intent["id"]].append((page.money[intent["currency"]], weight))
     for charge in world.every("charge"):
-        if charge["payment_intent"] in purses:
-            purses[charge["payment_intent"]].received += charge["amount_captured"]
+        for purse, amount in _dealt(charge["amount_captured"], purses[charge["payment_intent"]]):
+            purse.received += amount
     for refund in world.every("refund"):
-        if refund["payment_intent"] in purses and _moved(refund):
-            purses[refund["payment_intent"]].refunded += refund["amount"]
+        if _moved(refund):
+            for purse, amount in _dealt(refund["amount"], purses[refund["payment_intent"]]):
+                purse.refunded += amount
     for dispute in world.every("dispute"):
-        if dispute["payment_intent"] in purses:
-            _count_dispute(purses[dispute["payment_intent"]], dispute)
+        for purse, amount in _dealt(dispute["amount"], purses[dispute["payment_intent"]]):
+            _count_dispute(purse, dispute, amount)
+
+
+def _dealt(amount: int, purses: list[tuple[_Money, int]]) -> list[tuple[_Money, int]]:
+    """Deal an amount over purses by their weights: cent by cent, each to who is furthest behind what is due to them."""
+    whole = sum(weight for _, weight in purses)
+    shares = [amount * weight // whole for _, weight in purses]
+    behind = [amount * weight % whole for _, weight in purses]
+    for _ in range(amount - sum(shares) if purses else 0):
+        furthest = behind.index(max(behind))
+        shares[furthest] += 1
+        behind[furthest] = -1
+    return [(purse, share) for (purse, _), share in zip(purses, shares, strict=True)]
 
 
 def _moved(refund: Json) -> bool:
@@ -118,10 +142,10 @@ def _moved(refund: Json) -> bool:
     return refund["status"] not in _DEAD_REFUNDS
 
 
-def _count_dispute(purse: _Money, dispute: Json) -> None:
-    """A dispute holds its amount from each withdrawal until its reversal, whatever currency that is settled in."""
+def _count_dispute(purse: _Money, dispute: Json, amount: int) -> None:
+    """A dispute holds an amount from each withdrawal until its reversal, whatever currency that is settled in."""
     taken = sum(1 if each["amount"] < 0 else -1 for each in dispute["balance_transactions"])
-    purse.disputed += taken * dispute["amount"]
+    purse.disputed += taken * amount
     waits = dispute["status"] == "won" and taken > 0
     purse.withheld |= waits or dispute["status"] in _OPEN_DISPUTES
 
@@ -181,7 +205,7 @@ def _word(page: _Page) -> str | None:
         invoice.stripe_checkout_session_id,
         invoice.stripe_payment_link_id,
     )
-    if not page.intents and not any(ids):
+    if not page.intents and not page.is_claimed and not any(ids):
         return None
     return next(_words(page))
 
@@ -195,7 +219,7 @@ def _words(page: _Page) -> Iterator[str]:
         for each in page.intents
     )
     ladder = {
-        "review": any(each.held for each in strange) and money.held != due,
+        "review": page.is_claimed or (any(each.held for each in strange) and money.held != due),
         "disputed": money.withheld or any(each.withheld for each in strange),
         "overpaid": money.held > due,
         "paid": money.held == due,

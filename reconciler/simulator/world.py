@@ -70,6 +70,9 @@ class World:
     on_invoice: list[Callable[[AppInvoice], None]] = field(default_factory=list)
     # What only the teller of a story knows: which invoice a PaymentIntent or Session is meant to pay, by their ids.
     meant: dict[str, str] = field(default_factory=dict)
+    # Of PaymentIntents that are for more than one: how much is for each invoice, and which invoices claim it whole.
+    parts: dict[str, dict[str, int]] = field(default_factory=dict)
+    claimed: dict[str, list[str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin with nothing known."""

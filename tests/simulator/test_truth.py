@@ -239,3 +239,35 @@ def test_it_shares_nothing_with_the_core() -> None:
 
     ours = {tuple(name.split(".")[:2]) for name in imported if name.split(".")[0] == "reconciler"}
     assert ours <= {("reconciler", part) for part in ("simulator", "config", "logs")}
+
+
+def test_it_deals_a_refund_to_the_cent() -> None:
+    """What is given back of one payment for three invoices is taken from each in proportion, to the last cent."""
+    world = new_world()
+    ids = [put(world, id=each, number=f"INV-{each}") for each in ("1", "2", "3")]
+    id_ = till.make_intent(world, amount=3 * DUE, currency="eur")
+    world.parts[id_] = dict.fromkeys(ids, DUE)
+    till.succeed(world, id_)
+
+    returns.refund(world, id_, 302)
+
+    invoices = truth_of(world).invoices
+    assert [invoices[each].refunded for each in ids] == [101, 101, 100]
+    assert [invoices[each].received for each in ids] == [DUE, DUE, DUE]
+    assert [invoices[each].payment_status for each in ids] == ["partially_refunded"] * 3
+
+
+def test_it_leaves_a_claimed_payment_to_a_person() -> None:
+    """Money that two invoices claim belongs to neither, and both must be looked at."""
+    world = new_world()
+    ids = [put(world, id=each, number=f"INV-{each}") for each in ("1", "2")]
+    id_ = till.make_intent(world, amount=DUE, currency="eur")
+    world.claimed[id_] = ids
+    before = truth_of(world)
+
+    till.succeed(world, id_)
+
+    after = truth_of(world)
+    assert [before.invoices[each].payment_status for each in ids] == [None, None]
+    assert [after.invoices[each].payment_status for each in ids] == ["review", "review"]
+    assert (before.unmatched, after.unmatched) == (frozenset(), {id_})

@@ -264,14 +264,35 @@ def test_refund_dispute_and_session_say_the_same_in_every_version(version: str) 
             references=frozenset(
                 {
                     Reference(ReferenceKind.CHECKOUT_SESSION, "cs_test_1"),
-                    Reference(ReferenceKind.SESSION_METADATA, "INV-7"),
+                    Reference(ReferenceKind.FROZEN_SESSION_METADATA, "INV-7"),
                     Reference(ReferenceKind.CLIENT_REFERENCE, "INV-7"),
                     Reference(ReferenceKind.PAYMENT_LINK, "plink_1"),
                 }
             ),
             emails=frozenset({"jenny@example.com"}),
+            frozen=True,
         ),
     ]
+
+
+@pytest.mark.parametrize(
+    ("type_", "kind"),
+    [
+        ("checkout.session.completed", ReferenceKind.FROZEN_SESSION_METADATA),
+        ("checkout.session.async_payment_succeeded", ReferenceKind.SESSION_METADATA),
+        ("checkout.session.expired", ReferenceKind.SESSION_METADATA),
+    ],
+)
+def test_only_the_completion_of_a_session_freezes_its_metadata(
+    type_: str, kind: ReferenceKind
+) -> None:
+    """A bank debit arrives days after its Session was completed, and by then the metadata may be another's."""
+    [said] = projections(told(type_, checkout_session()))
+
+    assert isinstance(said, SessionSeen)
+    named = {each.kind for each in said.references if each.value == "INV-7"}
+    assert named == {kind, ReferenceKind.CLIENT_REFERENCE}
+    assert said.frozen is (kind is ReferenceKind.FROZEN_SESSION_METADATA)
 
 
 def test_an_old_payment_brings_its_charges_and_their_refunds() -> None:

@@ -13,6 +13,7 @@ from reconciler.simulator.stories import (
     holds,
     payouts,
     refunds,
+    shared,
 )
 
 # New ones go to the end: the place of a story decides which seeds draw it.
@@ -26,6 +27,7 @@ _MODULES: Final = (
     checkout,
     currencies,
     payouts,
+    shared,
 )
 
 STORIES: Final = MappingProxyType(

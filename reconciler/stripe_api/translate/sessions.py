@@ -4,6 +4,7 @@ A Session moves no money: it names the PaymentIntent that does, and often the in
 """
 
 from collections.abc import Iterator
+from typing import Final
 
 from reconciler.core.doubts import FetchKind
 from reconciler.core.observation import Reference, ReferenceKind, SessionSeen
@@ -23,10 +24,11 @@ from reconciler.stripe_api.translate.fields import (
 from reconciler.stripe_api.translate.said import Fetch, Occasion, Part, Parts, Said
 from reconciler.stripe_api.translate.vocabulary import metadata_references, references
 
+COMPLETED: Final = "checkout.session.completed"
 # A Session can only be paid, or fail to be paid, after the customer has completed it.
 _AFTER_COMPLETION = frozenset(
     {
-        "checkout.session.completed",
+        COMPLETED,
         "checkout.session.async_payment_succeeded",
         "checkout.session.async_payment_failed",
     }
@@ -51,6 +53,7 @@ def session(obj: Json, occasion: Occasion) -> Iterator[Said]:
         currency="" if total_minor is None else currency(obj, "currency"),
         references=_references(obj, session_id, occasion),
         emails=emails(text(customer, "email")),
+        frozen=occasion.event_type == COMPLETED,
     )
     # Asked of events only: the core itself remembers the doubt, and a read that repeats it would ask for ever.
     if payment_status == "paid" and intent_id is None and occasion.event_type:
@@ -79,9 +82,11 @@ def _is_complete(obj: Json, occasion: Occasion) -> bool:
 
 
 def _references(obj: Json, session_id: str, occasion: Occasion) -> frozenset[Reference]:
+    is_frozen = occasion.event_type == COMPLETED
+    kind = ReferenceKind.FROZEN_SESSION_METADATA if is_frozen else ReferenceKind.SESSION_METADATA
     return (
         references(ReferenceKind.CHECKOUT_SESSION, session_id)
         | references(ReferenceKind.PAYMENT_LINK, link(obj, "payment_link"))
         | references(ReferenceKind.CLIENT_REFERENCE, obj.get("client_reference_id"))
-        | metadata_references(obj, ReferenceKind.SESSION_METADATA, occasion.vocabulary)
+        | metadata_references(obj, kind, occasion.vocabulary)
     )

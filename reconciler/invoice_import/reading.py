@@ -1,22 +1,16 @@
-"""How do invoices come from a CSV file into the embedded table?
+"""What does a CSV file of invoices say? Its dialect is found out; its money and its names are never guessed."""
 
-One transaction: either every row is in, or none. A row is known by its `id`, else by its `number`. Every imported invoice
-then goes through `apply_payment_state`, so that a payment that came first finds it at once.
-"""
-
+import codecs
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from pathlib import Path
 from typing import TextIO
 
-from reconciler.apply import Policy, apply_payment_state
 from reconciler.core.money import is_currency, to_minor
-from reconciler.core.observation import InvoiceSeen, Source
-from reconciler.db import embedded
-from reconciler.db.session import Database
 
 ROWS_MAX = 100_000
+HEAD_MAX_CHARS = 10_000
 DIGITS_MAX = 15
 DELIMITERS = (",", ";", "\t", "|")
 WORDS = frozenset({"draft", "open", "paid", "void", "uncollectible"})
@@ -33,6 +27,19 @@ KNOWN = frozenset({"id", "currency", "amount", "amount_due", "status", *TEXTS})
 
 
 @dataclass(frozen=True, slots=True)
+class Row:
+    """One invoice of the file, in our columns; it has no `id` where only its number is given."""
+
+    line: int
+    values: dict[str, object]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """The values by which a payment could name it."""
+        return frozenset(str(self.values[k]) for k in ("id", "number") if self.values.get(k))
+
+
+@dataclass(frozen=True, slots=True)
 class BadRow:
     """A row that can't be imported: its line in the file, and why."""
 
@@ -44,23 +51,42 @@ class UnreadableFile(ValueError):  # noqa: N818 - it names what the file is
     """The file as a whole is no CSV of invoices."""
 
 
-def read(file: TextIO) -> tuple[list[Mapping[str, object]], list[BadRow]]:
-    """Read invoices: `amount_due` in minor units, or `amount` in major ones. Bad rows are told, never guessed."""
-    head = file.readline()
+def read(path: Path) -> tuple[list[Row], list[BadRow]]:
+    """Read invoices: `amount_due` in minor units, or `amount` in major ones. Bad rows are told, never guessed.
+
+    The text is UTF-8, or UTF-16 with its mark, as spreadsheets write both. Raises OSError and UnreadableFile.
+    """
+    with path.open("rb") as opened:
+        mark = opened.read(2)
+    is_wide = mark in {codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE}
+    try:
+        with path.open(encoding="utf-16" if is_wide else "utf-8-sig", newline="") as file:
+            return _read(file)
+    except UnicodeError:
+        raise UnreadableFile("is not UTF-8 text; save it as CSV UTF-8") from None
+
+
+def _read(file: TextIO) -> tuple[list[Row], list[BadRow]]:
+    head = file.readline(HEAD_MAX_CHARS)
     file.seek(0)
+    if "\x00" in head:
+        raise UnreadableFile("holds NUL characters; save it as CSV UTF-8")
     # Only the separator is guessed: a guess at the quoting would mangle every name with a quote in it.
     delimiter = max(DELIMITERS, key=head.count)
     reader = csv.DictReader(file, delimiter=delimiter)
-    good: list[Mapping[str, object]] = []
+    good: list[Row] = []
     bad: list[BadRow] = []
-    seen: set[str] = set()
+    lines: dict[str, int] = {}
     try:
-        _require_columns(reader.fieldnames or ())
-        for row in reader:
-            if len(good) >= ROWS_MAX:
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+        _require_columns(reader.fieldnames)
+        for cells in reader:
+            if len(good) + len(bad) >= ROWS_MAX:
                 raise UnreadableFile(f"more than {ROWS_MAX} rows; split the file")
             try:
-                good.append(_row(row, seen))
+                row = Row(reader.line_num, _values(cells))
+                _require_own_names(row, lines)
+                good.append(row)
             except ValueError as error:
                 bad.append(BadRow(reader.line_num, str(error)))
     except csv.Error as error:
@@ -68,8 +94,8 @@ def read(file: TextIO) -> tuple[list[Mapping[str, object]], list[BadRow]]:
     return good, bad
 
 
-def _require_columns(names: Iterable[str]) -> None:
-    have = {name.strip() for name in names if name}
+def _require_columns(names: Sequence[str]) -> None:
+    have = {name for name in names if name}
     if not have & {"id", "number"} or "currency" not in have:
         raise UnreadableFile("the first line must name the columns: id or number, currency, amount")
     if not have & {"amount", "amount_due"}:
@@ -79,20 +105,27 @@ def _require_columns(names: Iterable[str]) -> None:
     unknown = sorted(have - KNOWN)
     if unknown:
         raise UnreadableFile(f"unknown columns: {', '.join(unknown)}")
+    twice = sorted(name for name in have if names.count(name) > 1)
+    if twice:
+        raise UnreadableFile(f"columns that stand twice: {', '.join(twice)}")
 
 
-def _row(row: Mapping[str | None, object], seen: set[str]) -> dict[str, object]:
-    if None in row:
+def _require_own_names(row: Row, lines: dict[str, int]) -> None:
+    """Refuse a row that shares a name with an earlier one of the file: neither could be told from the other by it."""
+    for name in sorted(row.names):
+        if name in lines:
+            raise ValueError(f"{name!r} names the invoice of line {lines[name]} too")
+    lines.update(dict.fromkeys(row.names, row.line))
+
+
+def _values(cells: Mapping[str | None, object]) -> dict[str, object]:
+    if None in cells:
         raise ValueError("has more cells than the first line has columns")
-    text = {str(k).strip(): str(v or "").strip() for k, v in row.items()}
+    text = {str(name): str(cell or "").strip() for name, cell in cells.items()}
     if any("\x00" in value for value in text.values()):
         raise ValueError("holds a NUL character")
-    key = text.get("id") or text.get("number") or ""
-    if not key:
+    if not (text.get("id") or text.get("number")):
         raise ValueError("has neither an id nor a number")
-    if key in seen:
-        raise ValueError(f"{key!r} stands twice in the file")
-    seen.add(key)
     currency = text.get("currency", "").lower()
     if not is_currency(currency):
         raise ValueError(f"currency {currency!r} is no three-letter code")
@@ -100,7 +133,7 @@ def _row(row: Mapping[str | None, object], seen: set[str]) -> dict[str, object]:
     if status not in WORDS:
         raise ValueError(f"status {status!r} is none of {', '.join(sorted(WORDS))}")
     return {
-        "id": key,
+        **({"id": text["id"]} if text.get("id") else {}),
         **{name: text[name] or None for name in TEXTS if name in text},
         "currency": currency,
         "amount_due": _amount(text, currency),
@@ -116,14 +149,3 @@ def _amount(text: Mapping[str, str], currency: str) -> int:
     if not (digits.isascii() and digits.isdigit()) or len(digits) > DIGITS_MAX:
         raise ValueError(f"amount_due {raw!r} is no whole number of minor units")
     return int(raw)
-
-
-def store(
-    db: Database, rows: list[Mapping[str, object]], *, now: datetime, policy: Policy, batch: int
-) -> None:
-    """Write the invoices and settle each, in one transaction."""
-    with db.writing() as tx:
-        ids = embedded.upsert_invoices(tx, rows, now)
-        for start in range(0, len(ids), batch):
-            seen = [InvoiceSeen(id_) for id_ in ids[start : start + batch]]
-            apply_payment_state(tx, seen, source=Source.MANUAL, now=now, policy=policy)
