@@ -93,15 +93,15 @@ class Inbox:
                 found = rows.bodies(tx, part)
                 items: dict[Source, list[_Item]] = {}
                 for id_, (body, source) in sorted(found.items()):
-                    if body and stored[id_][0] is not EventState.QUARANTINED:
+                    if body and stored[id_].state is not EventState.QUARANTINED:
                         items.setdefault(source, []).append(
-                            self._read(read_event(body), stored[id_][1])
+                            self._read(read_event(body), stored[id_].attempts)
                         )
                 # Who told it first stays who told it first, whoever tries again.
                 for source, told in items.items():
                     self._apply(tx, told, source=source, now=now)
         with self.db.reading() as tx:
-            return {id_: state for id_, (state, _) in rows.known(tx, ids).items()}
+            return {id_: each.state for id_, each in rows.known(tx, ids).items()}
 
     def retry_due(self, *, now: datetime) -> int:
         """Apply events again that failed and whose next attempt is due; returns how many there were."""
@@ -167,12 +167,13 @@ class Inbox:
             now=now,
         )
         _count_strangers(tx, strangers, now)
-        # The duplicate check only saves work: applying an event again would change nothing. One that is dead
-        # waits for a person, however often it is sent.
+        # The duplicate check only saves work: applying an event again would change nothing. One that has failed
+        # waits for its time, and one that is dead for a person, however often they are sent.
+        new = rows.Known(EventState.FAILED, 0, None)
         fresh = []
         for event in ours:
-            state, attempts = known.get(event.id, (EventState.FAILED, 0))
-            if state is EventState.FAILED:
+            state, attempts, due_at = known.get(event.id, new)
+            if state is EventState.FAILED and (due_at or now) <= now:
                 fresh.append(self._read(event, attempts))
         self._apply(tx, fresh, source=source, now=now)
 

@@ -77,18 +77,33 @@ def test_it_tries_a_failed_event_again_when_stripe_repeats_it(database: Database
 
 
 def test_it_counts_attempts_over_redeliveries_and_leaves_the_dead_alone(database: Database) -> None:
-    """Each redelivery of a failing event is one more attempt; after the tenth no redelivery wakes it again."""
+    """Each redelivery of a failing event whose time has come is one more attempt; after the tenth none wakes it again."""
     inbox = Inbox(db=database)
     told = _told("evt_1", "pi_1")
-
     with refusing(database, "pi_1"):
-        for minute in range(12):
-            inbox.accept([told], source=Source.POLL, now=NOW + timedelta(minutes=minute))
-    inbox.accept([told], source=Source.POLL, now=NOW + timedelta(days=1))
+        for attempt in range(10):
+            inbox.accept([told], source=Source.WEBHOOK, now=NOW + timedelta(hours=attempt))
+
+    inbox.accept([told], source=Source.WEBHOOK, now=NOW + timedelta(days=1))
 
     with database.reading() as tx:
         row = queries.event(tx, "evt_1") or {}
     assert (row["state"], row["attempts"]) == ("dead", 10)
+
+
+def test_it_lets_no_repetition_spoil_the_back_off(database: Database) -> None:
+    """However often lists and webhooks repeat a failing event, it is tried no sooner than if nobody did."""
+    inbox = Inbox(db=database)
+    told = _told("evt_1", "pi_1")
+    with refusing(database, "pi_1"):
+        for second in range(0, 600, 2):
+            source = Source.POLL if second % 60 == 0 else Source.WEBHOOK
+            inbox.accept([told], source=source, now=NOW + timedelta(seconds=second))
+
+    with database.reading() as tx:
+        row = queries.event(tx, "evt_1") or {}
+    # At once, and 5, 20, 80 and 320 s after the one before.
+    assert (row["state"], row["attempts"]) == ("failed", 5)
 
 
 def test_it_keeps_the_exact_bytes(database: Database) -> None:

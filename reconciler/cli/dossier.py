@@ -7,7 +7,7 @@ from typing import Any, Final
 from reconciler.apply import Policy
 from reconciler.cli.lines import words_of
 from reconciler.cli.meanings import MEANINGS
-from reconciler.cli.output import cell, details, money, say, table
+from reconciler.cli.output import cell, details, money, say, say_wrapped, table
 from reconciler.core.candidates import Candidate, Reason, Wanted, rank
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.matching import Rule
@@ -126,9 +126,9 @@ def _words(reason: Reason, apart: timedelta | None) -> str:
 def tell(story: Mapping[str, Any]) -> None:
     """Say it all."""
     say(f"Exception {story['id']}: {story['kind']}, {story['state']}.")
-    say(story["means"])
+    say_wrapped(story["means"])
     if story["fingerprint"].endswith(Rule.NOT_BORNE_OUT):
-        say(_NOT_BORNE_OUT)
+        say_wrapped(_NOT_BORNE_OUT)
     say()
     details(dict(_facts(story)))
     for each in story["invoices"]:
@@ -236,7 +236,7 @@ def tell_decisions(decisions: Iterable[Mapping[str, Any]]) -> None:
 
 
 def _tell_ways(story: Mapping[str, Any]) -> None:
-    say(story["mend"])
+    say_wrapped(story["mend"])
     if story["kind"] in _WITHOUT_PLACE:
         say(f'reconciler exceptions assign {story["subject"]} INVOICE --reason "..."')
     say(f'reconciler exceptions resolve {story["id"]} --reason "..."')

@@ -1,7 +1,5 @@
 """`explain INVOICE`: every event, read and decision that led to its state, in order, and the rule that decided."""
 
-import shutil
-import textwrap
 from datetime import datetime
 from typing import Any, Final
 
@@ -15,7 +13,7 @@ from reconciler.cli.context import (
     settings_of,
 )
 from reconciler.cli.lateness import sentence
-from reconciler.cli.output import cell, money, safe, say, say_json
+from reconciler.cli.output import cell, money, say, say_json, say_wrapped
 from reconciler.cli.story import MEANINGS, claim_words, due_words, rule_words, story_of
 from reconciler.db import queries
 
@@ -43,31 +41,33 @@ def explain(invoice: str, config: Config = None, as_json: AsJson = False) -> Non
 
 def _tell_state(story: dict[str, Any]) -> None:
     invoice, settlement = story["invoice"], story["settlement"]
-    _say(f"Invoice {invoice['number'] or invoice['id']} over {due_words(invoice)}")
+    say_wrapped(f"Invoice {invoice['number'] or invoice['id']} over {due_words(invoice)}")
     word = invoice["payment_status"]
     meaning = f"{word}: {MEANINGS.get(word, 'a word that is not ours')}" if word else "no payment"
     paid_at = invoice["paid_at"]
-    _say(f"  status          {invoice['status']}")
-    _say(f"  payment_status  {meaning}", "    ")
-    _say(f"  paid at         {cell(paid_at)}{' UTC' if isinstance(paid_at, datetime) else ''}")
+    say_wrapped(f"  status          {invoice['status']}")
+    say_wrapped(f"  payment_status  {meaning}", "    ")
+    say_wrapped(
+        f"  paid at         {cell(paid_at)}{' UTC' if isinstance(paid_at, datetime) else ''}"
+    )
     if settlement is not None:
         parts = (
             f"{name} {money(settlement[name], settlement['currency'])}"
             for name in ("received", "refunded", "disputed")
         )
         held = money(settlement["net"], settlement["currency"])
-        _say(f"  {', '.join(parts)}; {held} is held", "    ")
+        say_wrapped(f"  {', '.join(parts)}; {held} is held", "    ")
 
 
 def _tell_payments(story: dict[str, Any]) -> None:
     for row in story["allocations"]:
         amount = money(row["amount"], row["currency"])
         words = f"{row['payment_id']} ({row['status']}) pays {amount}: {rule_words(row)}."
-        _say(f"  {words}", "    ")
+        say_wrapped(f"  {words}", "    ")
     for told in story["first_told"]:
-        _say(f"  {sentence(told)}", "    ")
+        say_wrapped(f"  {sentence(told)}", "    ")
     for row in story["claims"]:
-        _say(f"  {row['holder_id']} {claim_words(row)}.", "    ")
+        say_wrapped(f"  {row['holder_id']} {claim_words(row)}.", "    ")
 
 
 def _tell_steps(story: dict[str, Any]) -> None:
@@ -77,18 +77,8 @@ def _tell_steps(story: dict[str, Any]) -> None:
             say()
         changed = bool(step["changes"])
         first, *others = step["causes"] or ["nothing was said about it"]
-        _say(f"{cell(step['at'])}  {first}", _INDENT)
+        say_wrapped(f"{cell(step['at'])}  {first}", _INDENT)
         for each in others:
-            _say(f"{_INDENT}{each}", _INDENT)
+            say_wrapped(f"{_INDENT}{each}", _INDENT)
         for each in step["changes"]:
-            _say(f"{_INDENT}-> {each}", f"{_INDENT}   ")
-
-
-def _say(line: str, indent: str = "") -> None:
-    """One line, broken where the terminal ends; what follows is indented, and no id is broken that fits a line."""
-    width = shutil.get_terminal_size().columns
-    shown = textwrap.wrap(
-        safe(line), width, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True
-    )
-    for each in shown:
-        say(each)
+            say_wrapped(f"{_INDENT}-> {each}", f"{_INDENT}   ")

@@ -55,7 +55,7 @@ def arrivals(tx: Tx, at: datetime, *, counts_from: datetime | None, has_secret: 
 
 def webhook_line(seen: Arrivals, at: datetime) -> Line:
     """Whether webhooks come; red where they are expected and seem broken."""
-    is_expected = _is_expected(seen, at)
+    is_expected = expects_webhooks(seen, at)
     swept = [each for each in seen.recent if each.is_only_swept]
     facts = {
         "expected": is_expected,
@@ -73,7 +73,7 @@ def webhook_line(seen: Arrivals, at: datetime) -> Line:
     return Line(colour, "webhook", f"{_deliveries(seen, at)}{words}", facts)
 
 
-def _is_expected(seen: Arrivals, at: datetime) -> bool:
+def expects_webhooks(seen: Arrivals, at: datetime) -> bool:
     """Whether somebody means webhooks to come; a daemon that works alone by design lacks nothing."""
     if seen.has_secret or seen.by_webhook:
         return True

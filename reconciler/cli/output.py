@@ -4,7 +4,9 @@ Text that came from Stripe or from a payer is hostile: control characters are ma
 """
 
 import json
+import shutil
 import sys
+import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +27,16 @@ def complain(line: str) -> None:
 def say(line: str = "") -> None:
     """One line on standard output."""
     sys.stdout.write(safe(line) + "\n")
+
+
+def say_wrapped(line: str, indent: str = "") -> None:
+    """One line, broken where the terminal ends; what follows is indented, and no id is broken that fits a line."""
+    width = shutil.get_terminal_size().columns
+    shown = textwrap.wrap(
+        safe(line), width, subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True
+    )
+    for each in shown:
+        say(each)
 
 
 def say_json(value: Any) -> None:
@@ -59,10 +71,10 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) 
 
 
 def details(pairs: Mapping[str, Any]) -> None:
-    """Print names and values, one a line."""
+    """Print names and values, each value broken under itself where the terminal ends."""
     width = max((len(name) for name in pairs), default=0)
     for name, value in pairs.items():
-        say(f"{name:<{width}}  {cell(value)}")
+        say_wrapped(f"{name:<{width}}  {cell(value)}", " " * (width + 2))
 
 
 def cell(value: Any) -> str:

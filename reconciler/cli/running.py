@@ -30,6 +30,7 @@ from reconciler.cli.output import complain
 from reconciler.config import Address, Settings, require
 from reconciler.core.observation import moment
 from reconciler.daemon import Figures, Leader, Timing, beat, jobs_of
+from reconciler.db.session import Database
 from reconciler.poll import Poller
 from webhook.app import WebhookSettings, create_app
 from webhook.app import serve as run_server
@@ -75,18 +76,28 @@ def daemon(config: Config = None) -> None:
     stop = threading.Event()
     with database(settings) as db:
         leader = Leader(db)
-        poller = Poller(
-            db=db,
-            gateway=gateway_of(settings, stop, before_asking=beat),
-            inbox=inbox_of(settings, db),
-            now=now,
-            fence=leader.fence,
-        )
+        poller = poller_of(settings, db, leader, stop)
         with _metrics_at(
             "daemon", settings.metrics.daemon, metrics.OF_DAEMON, _figures(poller, leader).read
         ):
             code = daemon_jobs.run(jobs_of(poller, _timing(settings)), db, stop, leader)
     sys.exit(code)
+
+
+def poller_of(settings: Settings, db: Database, leader: Leader, stop: threading.Event) -> Poller:
+    """What the sweeps of a daemon need; they ask Stripe only while it leads, and each question is a sign of life."""
+
+    def look() -> None:
+        beat()
+        leader.require()
+
+    return Poller(
+        db=db,
+        gateway=gateway_of(settings, stop, before_asking=look),
+        inbox=inbox_of(settings, db),
+        now=now,
+        fence=leader.fence,
+    )
 
 
 def _figures(poller: Poller, leader: Leader) -> Figures:

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from reconciler.cli.context import Config, Refused, app, connect, settings_of
-from reconciler.cli.output import say
+from reconciler.cli.output import say, say_wrapped
 from reconciler.config import Settings, SettingsError, redacted_url, require
 from reconciler.db import events, migrate
 
@@ -44,7 +44,7 @@ def init(
     say(f"The database is ready: {redacted_url(settings.secrets.database_url.get_secret_value())}")
     say(f"Mode {mode}; exceptions and notifications count from {kept} on.")
     for line in _missing(settings):
-        say(f"Still missing: {line}")
+        say_wrapped(f"Still missing: {line}", "  ")
 
 
 def _day(text: str) -> str:

@@ -1,7 +1,7 @@
 """`status`: does money still find its invoice, and if not, why? One line each, red ones first to be mended."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -32,6 +32,9 @@ _OF_THE_PROGRAM: Final = frozenset(
         ExceptionKind.WRONG_ACCOUNT_OR_MODE,
     }
 )
+# A clock that is so far off makes good signatures fail.
+_CLOCK_OFF: Final = timedelta(seconds=30)
+PACE: Final = "pace"
 
 
 @app.command()
@@ -50,6 +53,7 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
             )
             lines = [
                 *_sweeps(tx, settings, at),
+                *_clock(tx, settings),
                 _leader(tx, at),
                 webhook_line(seen, at),
                 payments_line(seen, at),
@@ -58,6 +62,9 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
                 _fetches(tx, at),
                 *_exceptions(tx, at),
             ]
+            pace = events.setting(tx, PACE)
+    if pace is not None:
+        lines = _of_a_demo(lines, pace)
     if as_json:
         say_json(as_data(lines))
     else:
@@ -119,10 +126,42 @@ def _sweep(name: str, runs: list[dict[str, Any]], interval: timedelta, at: datet
 
 
 def _covered(run: Mapping[str, Any]) -> str:
-    if run["covered_from"] is None or run["covered_until"] is None:
-        return "nothing to look at"
-    stretch = words_of(run["covered_until"] - run["covered_from"])
-    return f"looked at {stretch}, {run['objects']} seen, {run['found']} new"
+    since, until = run["covered_from"], run["covered_until"]
+    seen = f"{run['objects']} seen, {run['found']} new"
+    # The invoices are looked at as they are at one moment.
+    if since is None or until is None or since == until:
+        return seen if run["objects"] else "nothing to look at"
+    return f"looked at {words_of(until - since)}, {seen}"
+
+
+def _clock(tx: Tx, settings: Settings) -> Iterator[Line]:
+    """Whether our clock can be right: a sweep of events asks Stripe for its time, and looks until a moment before that.
+
+    When it was asked is known only from both sides; whatever lies between them is no proof.
+    """
+    run = next((each for each in queries.last_runs(tx) if _tells_time(each)), None)
+    if run is None:
+        return
+    stripe: datetime = run["covered_until"] + timedelta(seconds=settings.sweeps.events_lag_s)
+    ahead, behind = run["started_at"] - stripe, stripe - run["ended_at"]
+    if max(ahead, behind) <= _CLOCK_OFF:
+        yield Line(Colour.GOOD, "clock", "as Stripe's, give or take 30 s")
+        return
+    off = f"{words_of(ahead)} ahead of" if ahead > behind else f"{words_of(behind)} behind"
+    mend = "let the system set it (NTP): `timedatectl set-ntp true`"
+    yield Line(Colour.RED, "clock", f"{off} Stripe's: {mend}")
+
+
+def _tells_time(run: Mapping[str, Any]) -> bool:
+    is_done = run["sweep"] == "events" and run["state"] == "done"
+    return is_done and run["covered_until"] is not None
+
+
+def _of_a_demo(lines: Sequence[Line], pace: str) -> list[Line]:
+    """Leave out what compares a clock of ours with that of a simulated Stripe, which ran faster."""
+    words = f"its Stripe ran {pace} times as fast as this machine's clock: nothing is said of cursors and lateness"
+    kept = [each for each in lines if each.what.split()[0] not in {"clock", "cursor", "payments"}]
+    return [*kept, Line(Colour.GOOD, "demo", words)]
 
 
 def _leader(tx: Tx, at: datetime) -> Line:

@@ -55,7 +55,7 @@ class Stripe:
         written(r"\d{4}-\d{2}-\d{2}(?:\.[a-z]+)?", 'must look like "2026-10-28.endive"'),
     ] = "2026-10-28.endive"
     requests_per_s: Annotated[float, between(0.1, 100)] = 10.0
-    connect_timeout_s: Annotated[float, between(0.1, 30)] = 3.0
+    connect_timeout_s: Annotated[float, between(0.1, 10)] = 3.0
     read_timeout_s: Annotated[float, between(0.1, 60)] = 8.0
     api_key_file: str = ""
     webhook_secret_file: str = ""

@@ -110,7 +110,10 @@ def _read(tx: Tx, now: datetime) -> metrics.Values:
     swept = queries.swept(tx)
     events = queries.events_by_state(tx, [each.value for each in _WAITING])
     fetches, fetch_asked_at = queries.fetch_backlog(tx)
-    overdue = payments.due_checks(tx, now, limit=1)
+    _, look_asked_at = queries.looks_awaited(tx)
+    late_since = [each.due_at for each in payments.due_checks(tx, now, limit=1)]
+    # A look that was asked for is no look before Stripe was read.
+    late_since += [look_asked_at] if look_asked_at is not None else []
     exceptions = queries.open_exception_counts(tx, now=now)
     return {
         metrics.DATABASE_UP: {(): 1.0},
@@ -127,7 +130,7 @@ def _read(tx: Tx, now: datetime) -> metrics.Values:
         metrics.EVENTS_WAITING: {(each.value,): events.get(each.value, 0) for each in _WAITING},
         metrics.FETCHES_WAITING: {(): fetches},
         metrics.FETCH_AGE: {(): _since(fetch_asked_at, now)},
-        metrics.CHECK_OVERDUE: {(): _since(overdue[0].due_at if overdue else None, now)},
+        metrics.CHECK_OVERDUE: {(): _since(min(late_since, default=None), now)},
         metrics.EXCEPTIONS_OPEN: {
             (each.value,): exceptions.get(each.value, 0) for each in ExceptionKind
         },

@@ -92,6 +92,11 @@ class Leader:
             raise LeaseLost
         leases.require(tx, LEASE, token)
 
+    def require(self) -> None:
+        """Raise LeaseLost unless the job was begun under the lease that this daemon holds, for all it can know."""
+        if not self.leads or _begun_under.get() != self._token:
+            raise LeaseLost
+
     def resign(self) -> None:
         """Give the lease up for good, so that another daemon need not wait."""
         with self._lock:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import and_, bindparam, exists, func, or_, select, update
 
@@ -73,12 +74,20 @@ def store(tx: Tx, events: Sequence[EventRow], *, source: Source, now: datetime) 
     insert_new(tx, stripe_events, rows)
 
 
-def known(tx: Tx, ids: Iterable[str]) -> dict[str, tuple[EventState, int]]:
-    """State and number of failed attempts of the events that are stored already."""
-    wanted = sorted(ids)
+class Known(NamedTuple):
+    """What has become of a stored event: its state, its failed attempts, and when the next one is due."""
+
+    state: EventState
+    attempts: int
+    next_attempt_at: datetime | None
+
+
+def known(tx: Tx, ids: Iterable[str]) -> dict[str, Known]:
+    """Those of these events that are stored already."""
     column = stripe_events.c
-    rows = tx.execute(select(column.id, column.state, column.attempts).where(column.id.in_(wanted)))
-    return {id_: (EventState(state), attempts) for id_, state, attempts in rows}
+    asked = select(column.id, column.state, column.attempts, column.next_attempt_at)
+    rows = tx.execute(asked.where(column.id.in_(sorted(ids))))
+    return {id_: Known(EventState(state), *rest) for id_, state, *rest in rows}
 
 
 def mark(tx: Tx, marks: Sequence[Mark]) -> None:

@@ -208,7 +208,9 @@ def waiting_checks(tx: Tx, now: datetime) -> int:
 
 def postpone(tx: Tx, fetch: Fetch, until: datetime, *, attempts: int) -> None:
     """Read an object later, after so many answers that have settled nothing."""
-    tx.execute(update(fetches).where(_mine(fetch)).values(due_at=until, attempts=attempts))
+    # What was applied of a half-readable answer has made the row anew: it waits since it was first asked for.
+    again = {"due_at": until, "attempts": attempts, "asked_at": fetch.asked_at}
+    tx.execute(update(fetches).where(_mine(fetch)).values(again))
 
 
 def drop(tx: Tx, fetch: Fetch) -> None:

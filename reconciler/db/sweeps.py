@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from sqlalchemy import delete, func, insert, select, update
+from sqlalchemy import and_, delete, func, insert, select, update
 
 from reconciler.db.rows import insert_new
 from reconciler.db.session import Tx
@@ -93,6 +93,19 @@ def first_begun(tx: Tx) -> datetime | None:
     """When the first run of any sweep began that is remembered; None if there is none."""
     found: datetime | None = tx.scalar(select(func.min(sweep_runs.c.started_at)))
     return found
+
+
+def remark(tx: Tx, sweep: str, beginning: str, *, since: datetime) -> tuple[str, datetime] | None:
+    """What runs of a sweep have last said that begins so, and when one first said it; None if none did of late."""
+    column = sweep_runs.c
+    said = column.error.contains(beginning, autoescape=True)
+    mine = and_(column.sweep == sweep, column.started_at >= since, said)
+    last = tx.scalar(select(column.error).where(mine).order_by(column.id.desc()).limit(1))
+    if last is None:
+        return None
+    words = last[last.index(beginning) :]
+    same = column.error.endswith(words, autoescape=True)
+    return words, tx.scalars(select(func.min(column.started_at)).where(mine, same)).one()
 
 
 def covered_until(tx: Tx, sweep: str) -> datetime | None:

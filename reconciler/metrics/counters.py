@@ -7,7 +7,7 @@ few values, all of them ours. https://prometheus.io/docs/practices/naming/
 from collections.abc import Iterable, Sequence
 from typing import Final, TypeAlias
 
-from prometheus_client import Counter, Histogram
+from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
 _WEBHOOKS: Final = Counter(
@@ -44,6 +44,11 @@ _STRIPE_RETRIES: Final = Counter(
     ["path"],
     registry=None,
 )
+_CLOCK_AHEAD: Final = Gauge(
+    "reconciler_clock_ahead_seconds",
+    "How far this machine's clock is ahead of Stripe's, by its last answer; 0 before the first one.",
+    registry=None,
+)
 
 _PAYMENTS: Final = Counter(
     "reconciler_payments_first_told",
@@ -67,6 +72,7 @@ OF_DAEMON: Final[Instruments] = (
     _SWEEP_DURATION,
     _STRIPE_REQUESTS,
     _STRIPE_RETRIES,
+    _CLOCK_AHEAD,
     _PAYMENTS,
     _PAYMENT_LATENESS,
 )
@@ -104,6 +110,11 @@ def stripe_asked(path: str, status: str) -> None:
 def stripe_asked_again(path: str) -> None:
     """Count that a request is about to be repeated."""
     _STRIPE_RETRIES.labels(path).inc()
+
+
+def clock_compared(ahead_s: float) -> None:
+    """Tell how far our clock is ahead of Stripe's."""
+    _CLOCK_AHEAD.set(ahead_s)
 
 
 def payments_expected(sources: Iterable[str]) -> None:

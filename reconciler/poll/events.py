@@ -6,7 +6,7 @@ cursor moves to a slice's end in the transaction of the slice's last page. A cra
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final
 
@@ -29,6 +29,10 @@ log = structlog.get_logger(__name__)
 
 CURSOR: Final = "events"
 KIND: Final = "event"
+PATH: Final = "/v1/events"
+_GONE: Final = "Stripe lists no events of"
+# One look at `status` a day is enough to learn of it.
+TOLD_FOR: Final = timedelta(days=1)
 # A question may name 20 types at most, and there are more.
 TYPES_MAX: Final = 20
 _TYPES: Final = tuple(sorted(EVENT_TYPES))
@@ -40,8 +44,11 @@ TYPE_LISTS: Final = tuple(
 def sweep_events(poller: Poller, depth: Depth) -> None:
     """Take in all events from behind the cursor until a moment ago. Raises StripeProblem, StorageUnavailable, Stopped."""
     with recorded(poller, depth.name) as tally, rights.watched(poller, KIND):
-        position, date_ms = position_ms(poller, CURSOR), poller.gateway.date_ms()
-        _tell_what_is_gone(position, date_ms, tally)
+        position, date_ms = position_ms(poller, CURSOR), poller.gateway.date_ms(PATH)
+        if position < date_ms - EVENTS_KEPT_MS:
+            _tell_what_is_gone(position, date_ms, tally)
+        else:
+            tally.note = _told_lately(poller, depth.name)
         window = events_window(
             position_ms=position,
             date_ms=date_ms,
@@ -54,22 +61,26 @@ def sweep_events(poller: Poller, depth: Depth) -> None:
 
 def _tell_what_is_gone(position: int, date_ms: int, tally: Tally) -> None:
     """Say that events since the cursor are listed no more; what they told of, the lists of objects find."""
-    if position >= date_ms - EVENTS_KEPT_MS:
-        return
     gone = (
         moment(position).date().isoformat(),
         moment(date_ms - EVENTS_KEPT_MS).date().isoformat(),
     )
-    tally.note = (
-        f"Stripe lists no events of {gone[0]} to {gone[1]} any more: object lists cover them"
-    )
+    tally.note = f"{_GONE} {gone[0]} to {gone[1]} any more: object lists cover them"
     log.warning("events.aged_out", since=gone[0], until=gone[1])
+
+
+def _told_lately(poller: Poller, sweep: str) -> str | None:
+    """What was said of events that are listed no more, for as long as somebody may still want to know."""
+    since = poller.now() - TOLD_FOR
+    with poller.db.reading() as tx:
+        said = sweeps.remark(tx, sweep, _GONE, since=since - TOLD_FOR)
+    return said[0] if said is not None and said[1] > since else None
 
 
 def _take_slice(poller: Poller, part: Window, tally: Tally, *, is_new: bool) -> None:
     created = {"gte": part.since_ms // SECOND_MS, "lt": part.until_ms // SECOND_MS}
     for types in TYPE_LISTS:
-        for page in pages(poller.gateway, "/v1/events", {"created": created, "types": list(types)}):
+        for page in pages(poller.gateway, PATH, {"created": created, "types": list(types)}):
             is_end = is_new and page.is_last and types is TYPE_LISTS[-1]
             _take_page(poller, page, tally, part if is_end else None)
     tally.covered(part)

@@ -13,9 +13,11 @@ import structlog
 from reconciler.apply import apply_payment_state
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.observation import Observation, Source
+from reconciler.core.schedule import retry_after_ms
 from reconciler.db import alerts, events, evidence
 from reconciler.db.events import EventState, Mark
 from reconciler.db.evidence import Fetch
+from reconciler.db.leases import LeaseLost
 from reconciler.db.session import StorageUnavailable, Tx
 from reconciler.poll import rights
 from reconciler.poll.poller import Poller
@@ -31,33 +33,61 @@ AT_ONCE: Final = 100
 IN_VAIN_MAX: Final = 3
 WAIT_MIN: Final = timedelta(seconds=6)
 WAIT_MAX: Final = timedelta(hours=1)
+# When Stripe is back, nothing waits for longer.
+AWAY_MAX: Final = timedelta(minutes=5)
+# Nobody is out of his mind for longer: what can't be read even then is about the objects, though they be all there are.
+MOOD_MAX: Final = timedelta(days=3)
 # A replica may not know an object yet that an event has just told of.
 UNKNOWN_FOR: Final = timedelta(minutes=1)
-# An answer that can't be used. One may be a proxy's or a moment's; a second one is about the object.
+# An answer that can't be used. It may be a proxy's or a moment's; ten of them in hours are about the object.
 _ANSWERS: Final = frozenset({ProblemKind.REFUSED, ProblemKind.UNREADABLE})
 
 
 def read_due(poller: Poller) -> int:
-    """Read what is due and apply it; returns how many objects were read. Raises StripeProblem if Stripe is away."""
+    """Read what is due and apply it; returns how many objects were read. Raises the last problem if Stripe is away."""
     with poller.db.reading() as tx:
         due = evidence.due(tx, poller.now(), limit=AT_ONCE)
     read = in_vain = 0
+    failed: list[tuple[Fetch, Exception]] = []
     for fetch in due:
-        try:
-            _read(poller, fetch)
+        problem = _problem_with(poller, fetch)
+        if problem is None:
             read, in_vain = read + 1, 0
-        except (Stopped, StorageUnavailable):
-            raise
-        except Exception as problem:
-            if not isinstance(problem, StripeProblem | UnreadableObject):
-                # Whatever one object does to us, the others must not wait for it.
-                log.exception("object.not_applied", subject=_subject(fetch))
-            _put_off(poller, fetch, problem)
-            away = isinstance(problem, StripeProblem) and problem.kind is ProblemKind.UNAVAILABLE
-            in_vain = in_vain + 1 if away else 0
-            if in_vain == IN_VAIN_MAX:
-                raise
+            continue
+        failed.append((fetch, problem))
+        in_vain = in_vain + 1 if _is_no_answer(problem, is_sane=read > 0) else 0
+        if in_vain == IN_VAIN_MAX:
+            break
+    is_away = in_vain == IN_VAIN_MAX
+    for fetch, problem in failed:
+        _put_off(poller, fetch, problem, counts=not is_away)
+    if is_away:
+        raise failed[-1][1]
     return read
+
+
+def _problem_with(poller: Poller, fetch: Fetch) -> Exception | None:
+    """Read an object and apply it; returns what was in the way. Raises Stopped, LeaseLost and StorageUnavailable."""
+    try:
+        _read(poller, fetch)
+    except (Stopped, LeaseLost, StorageUnavailable):
+        raise
+    except Exception as problem:
+        if not isinstance(problem, StripeProblem | UnreadableObject):
+            # Whatever one object does to us, the others must not wait for it.
+            log.exception("object.not_applied", subject=_subject(fetch))
+        return problem
+    return None
+
+
+def _kind_of(problem: Exception) -> ProblemKind:
+    return problem.kind if isinstance(problem, StripeProblem) else ProblemKind.UNREADABLE
+
+
+def _is_no_answer(problem: Exception, *, is_sane: bool) -> bool:
+    """Whether Stripe may be away. While it has told nothing that can be used, what can't be is no word about its object."""
+    kind = _kind_of(problem)
+    return kind is ProblemKind.UNAVAILABLE or (kind in _ANSWERS and not is_sane)
 
 
 def _read(poller: Poller, fetch: Fetch) -> None:
@@ -99,30 +129,36 @@ def _settle(
     rights.there(tx, [fetch.kind.value, _subject(fetch)], now)
 
 
-def _put_off(poller: Poller, fetch: Fetch, problem: Exception) -> None:
-    """Ask again later, or give the object up and call a person."""
-    now = poller.now()
-    kind = problem.kind if isinstance(problem, StripeProblem) else ProblemKind.UNREADABLE
+def _put_off(poller: Poller, fetch: Fetch, problem: Exception, *, counts: bool) -> None:
+    """Ask again later, or give the object up and call a person; an answer `counts` if it is about the object."""
+    now, kind = poller.now(), _kind_of(problem)
     age = now - fetch.asked_at
-    is_answer = kind in _ANSWERS
+    is_answer = kind in _ANSWERS and (counts or age >= MOOD_MAX)
+    attempts = fetch.attempts + is_answer
+    wait = _patience(attempts) if is_answer else _wait(kind, age)
     words = str(problem) if isinstance(problem, UnreadableObject) else line_of(problem)
     with poller.db.writing() as tx:
-        if _is_hopeless(kind, fetch.attempts, age):
+        if wait is None:
             evidence.drop(tx, fetch)
             _call_a_person(tx, fetch, words, now)
             return
-        # The same answer again is proof enough, and is had soon; no answer is waited for ever more patiently.
-        wait = WAIT_MIN if is_answer else min(WAIT_MAX, max(WAIT_MIN, age))
-        evidence.postpone(tx, fetch, now + wait, attempts=fetch.attempts + is_answer)
+        evidence.postpone(tx, fetch, now + wait, attempts=attempts)
         if isinstance(problem, StripeProblem) and kind is ProblemKind.FORBIDDEN:
             rights.missing(tx, fetch.kind.value, problem, now)
 
 
-def _is_hopeless(kind: ProblemKind, attempts: int, age: timedelta) -> bool:
-    """Whether the same question would get the same answer for ever."""
-    if kind is ProblemKind.NOT_FOUND:
-        return age >= UNKNOWN_FOR
-    return kind in _ANSWERS and attempts > 0
+def _patience(attempts: int) -> timedelta | None:
+    """How long to wait after so many answers that can't be used, as with events; None: there will be no other."""
+    wait_ms = retry_after_ms(attempts)
+    return None if wait_ms is None else max(WAIT_MIN, timedelta(milliseconds=wait_ms))
+
+
+def _wait(kind: ProblemKind, age: timedelta) -> timedelta | None:
+    """How long to wait for what could not be had; None: it does not exist."""
+    if kind is ProblemKind.NOT_FOUND and age >= UNKNOWN_FOR:
+        return None
+    longest = WAIT_MAX if kind is ProblemKind.FORBIDDEN else AWAY_MAX
+    return min(longest, max(WAIT_MIN, age))
 
 
 def _call_a_person(tx: Tx, fetch: Fetch, words: str, now: datetime) -> None:

@@ -27,7 +27,7 @@ FIRST_REACH_MS: Final = 35 * DAY_MS
 def sweep_money(poller: Poller, depth: Depth) -> None:
     """Take in all that moved from behind the cursor until a moment ago. Raises StripeProblem, StorageUnavailable, Stopped."""
     with recorded(poller, depth.name) as tally, rights.watched(poller, KIND):
-        date_ms = poller.gateway.date_ms()
+        date_ms = poller.gateway.date_ms(PATH)
         position = position_ms(poller, CURSOR, otherwise_ms=date_ms - FIRST_REACH_MS)
         wanted = window(
             position_ms=position,

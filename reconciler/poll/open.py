@@ -5,9 +5,12 @@ No list can tell: PaymentIntents are listed by when they were made, and one of M
 is young and ever more rarely, but for ever; so are its refunds in flight and its disputes, which may end months later.
 """
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from reconciler.core.doubts import FetchKind
 from reconciler.core.observation import ms
 from reconciler.core.schedule import DAY_MS, Window, falls_due
 from reconciler.db import evidence, payments, sweeps
@@ -22,6 +25,7 @@ from reconciler.stripe_api.problems import ProblemKind, StripeProblem
 
 NAME: Final = "open"
 SESSIONS: Final = "/v1/checkout/sessions"
+_KIND: Final = FetchKind.CHECKOUT_SESSION.value
 # Asked for and not read yet, oldest first. The rest waits for the next tick.
 CHECKS_MAX: Final = 500
 BATCH: Final = 100
@@ -30,21 +34,38 @@ LINK_PAGES_MAX: Final = 50
 LINK_REACH: Final = timedelta(days=35)
 
 
-def sweep_open(poller: Poller) -> None:
-    """Ask for a read of every payment, and of what open invoices name, whose next look is due; `read_due` reads them."""
+@dataclass
+class Round:
+    """One look at what all open invoices name, which may take several ticks: when it is due, and how far it has come."""
+
+    span: Window | None = None
+    after: str | None = None
+
+
+def sweep_open(poller: Poller, begun: Round | None = None) -> None:
+    """Ask for a read of every payment, and of what open invoices name, whose next look is due; `read_due` reads them.
+
+    A round that one tick can't end goes on with the next one that is given the same `begun`.
+    """
+    begun = begun or Round()
     with recorded(poller, NAME) as tally:
-        now = poller.now()
         with poller.db.reading() as tx:
-            before = sweeps.covered_until(tx, NAME)
-            room = CHECKS_MAX - evidence.waiting_checks(tx)
-        since = before or now - LINK_REACH
-        span = Window(ms(since), ms(now))
+            room = CHECKS_MAX - evidence.waiting_checks(tx, poller.now())
         room -= _ask_for_payments(poller, room, tally)
-        links, is_all = _ask_for_invoices(poller, span, room, tally)
-        for link in links:
-            _list_sessions(poller, link, tally)
+        span = begun.span = begun.span or _span(poller)
+        links, after, is_all = _ask_for_invoices(poller, span, begun.after, room, tally)
+        _list_all(poller, links, tally)
+        begun.after = after
         if is_all:
+            begun.span = begun.after = None
             tally.covered(span)
+
+
+def _span(poller: Poller) -> Window:
+    now = poller.now()
+    with poller.db.reading() as tx:
+        before = sweeps.covered_until(tx, NAME)
+    return Window(ms(before or now - LINK_REACH), ms(now))
 
 
 def _ask_for_payments(poller: Poller, room: int, tally: Tally) -> int:
@@ -67,16 +88,14 @@ def _ask_for_payments(poller: Poller, room: int, tally: Tally) -> int:
 
 
 def _ask_for_invoices(
-    poller: Poller, span: Window, room: int, tally: Tally
-) -> tuple[list[str], bool]:
-    """Ask for what open invoices name and nobody has seen.
+    poller: Poller, span: Window, after: str | None, room: int, tally: Tally
+) -> tuple[list[str], str | None, bool]:
+    """Ask for what open invoices name and nobody has seen, behind an invoice and as far as there is room.
 
-    Returns the Payment Links whose Sessions must be listed, and whether that was all: what has been read by the next tick
-    is asked for no more, so that others have their turn.
+    Returns the Payment Links whose Sessions must be listed, the last invoice looked at, and whether none is left.
     """
     links: dict[str, None] = {}
     table, payable = poller.inbox.policy.invoices, poller.inbox.policy.rules.payable
-    after: str | None = None
     asked = 0
     while asked < room:
         with poller.db.reading() as tx:
@@ -90,9 +109,9 @@ def _ask_for_invoices(
         asked += len(due)
         tally.objects += len(due)
         if len(found) < BATCH:
-            return list(links), True
+            return list(links), after, True
         after = found[-1].invoice_id
-    return list(links), False
+    return list(links), after, False
 
 
 def _created_ms(named: Naming, span: Window) -> int:
@@ -105,8 +124,19 @@ def _unseen(named: Naming) -> list[tuple[str, str]]:
     return [(kind, id_) for kind, id_ in asked if id_]
 
 
-def _list_sessions(poller: Poller, link_id: str, tally: Tally) -> None:
-    """Take in what was opened by a link. One that can't be listed is a person's matter, and keeps no other one waiting."""
+def _list_all(poller: Poller, links: Sequence[str], tally: Tally) -> None:
+    """Take in what was opened by these links, and ask nobody any more about those that could be listed."""
+    listed = [link for link in links if _list_sessions(poller, link, tally)]
+    if listed:
+        with poller.db.writing() as tx:
+            rights.there(tx, [_KIND, *map(_subject, listed)], poller.now())
+
+
+def _list_sessions(poller: Poller, link_id: str, tally: Tally) -> bool:
+    """Take in what was opened by a link; returns whether that could be listed.
+
+    If not, it is a person's matter, and keeps no other link waiting.
+    """
     since = int((poller.now() - LINK_REACH).timestamp())
     asked = {"payment_link": link_id, "created": {"gte": since}}
     try:
@@ -115,5 +145,12 @@ def _list_sessions(poller: Poller, link_id: str, tally: Tally) -> None:
     except StripeProblem as problem:
         if problem.kind is ProblemKind.UNAVAILABLE:
             raise
+        subject = _KIND if problem.kind is ProblemKind.FORBIDDEN else _subject(link_id)
         with poller.db.writing() as tx:
-            rights.missing(tx, f"payment_link {link_id}", problem, poller.now())
+            rights.missing(tx, subject, problem, poller.now())
+        return False
+    return True
+
+
+def _subject(link_id: str) -> str:
+    return f"payment_link {link_id}"

@@ -58,8 +58,8 @@ class RecentSweep:
 class _Pass:
     """One pass over all lists: what is left to walk, what was found, and what went wrong first."""
 
-    left: deque[tuple[str, Window]]
     tally: Tally
+    left: deque[tuple[str, Window]] = field(default_factory=deque)
     lock: threading.Lock = field(default_factory=threading.Lock)
     forbidden: dict[str, StripeProblem] = field(default_factory=dict)
     failure: BaseException | None = None
@@ -73,6 +73,11 @@ class _Pass:
                     return path, part
             return None
 
+    @property
+    def allowed(self) -> list[str]:
+        """The lists that may be read, for all that is known."""
+        return [path for path in LISTS if path not in self.forbidden]
+
     def fail(self, error: BaseException) -> None:
         """End the pass, for the reason that came first."""
         with self.lock:
@@ -85,14 +90,31 @@ def sweep_recent(poller: Poller, sweep: RecentSweep) -> None:
     A list that the key may not read keeps none of the others from being read; the pass fails all the same.
     """
     with recorded(poller, sweep.name) as tally:
-        until_ms = (poller.gateway.date_ms() - LAG_MS) // SECOND_MS * SECOND_MS
+        walk = _Pass(tally)
+        until_ms = _until_ms(poller, walk)
         windows = _windows(poller, sweep, until_ms)
-        walk = _Pass(deque(_parts(windows)), tally)
+        walk.left.extend(_parts(windows))
         _walk_all(poller, walk)
-        tally.covered(min(windows.values()))
+        if walk.allowed:
+            # What one list was read for, and another was not, is not covered.
+            tally.covered(max(windows[path] for path in walk.allowed))
         _conclude(poller, walk, until_ms)
         for _, problem in sorted(walk.forbidden.items()):
             raise problem
+
+
+def _until_ms(poller: Poller, walk: _Pass) -> int:
+    """A moment ago at Stripe, by the first list that may be read; 0, and nothing is left to walk, if none may."""
+    for path in LISTS:
+        try:
+            date_ms = poller.gateway.date_ms(path)
+        except StripeProblem as problem:
+            if problem.kind is not ProblemKind.FORBIDDEN:
+                raise
+            walk.forbidden[path] = problem
+        else:
+            return (date_ms - LAG_MS) // SECOND_MS * SECOND_MS
+    return 0
 
 
 def _windows(poller: Poller, sweep: RecentSweep, until_ms: int) -> dict[str, Window]:
@@ -155,11 +177,10 @@ def _walk(poller: Poller, path: str, part: Window, walk: _Pass) -> None:
 def _conclude(poller: Poller, walk: _Pass, until_ms: int) -> None:
     """Move the cursors of the lists that were read to their end, and call a person about the others."""
     now = poller.now()
-    allowed = [path for path in LISTS if path not in walk.forbidden]
     with poller.db.writing() as tx:
         poller.fence(tx)
-        for path in allowed:
+        for path in walk.allowed:
             sweeps.move(tx, LISTS[path], moment(until_ms), now)
-        rights.there(tx, [_KINDS[path].value for path in allowed], now)
+        rights.there(tx, [_KINDS[path].value for path in walk.allowed], now)
         for path, problem in sorted(walk.forbidden.items()):
             rights.missing(tx, _KINDS[path].value, problem, now)

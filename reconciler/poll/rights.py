@@ -21,6 +21,7 @@ from reconciler.stripe_api.problems import ProblemKind, StripeProblem
 log = structlog.get_logger(__name__)
 
 _KIND: Final = ExceptionKind.READ_FORBIDDEN
+_UNKNOWN_KEY: Final = 401
 
 
 @contextmanager
@@ -42,9 +43,13 @@ def watched(poller: Poller, kind: str) -> Iterator[None]:
 
 def missing(tx: Tx, kind: str, problem: StripeProblem, now: datetime) -> None:
     """Call a person because no object of a kind may be read; once, however many there are."""
-    cause = problem.kind.value
-    if alerts.open_alert(tx, kind=_KIND, subject=kind, fingerprint=cause, now=now):
+    if alerts.open_alert(tx, kind=_KIND, subject=kind, fingerprint=_cause(problem), now=now):
         log.error("read.forbidden", kind=kind, problem=line_of(problem))
+
+
+def _cause(problem: StripeProblem) -> str:
+    """What a person must mend: the key, a right by Stripe's word for it, or what kind of answer there was."""
+    return "401" if problem.status == _UNKNOWN_KEY else problem.right or problem.kind.value
 
 
 def there(tx: Tx, kinds: Iterable[str], now: datetime) -> None:

@@ -80,12 +80,13 @@ def _written(poller: Poller, sweep: str) -> Iterator[Tally]:
         yield tally
     except (Stopped, LeaseLost):
         with suppress(StorageUnavailable, StatementFailed):
-            _end(poller, run_id, RunState.CUT, tally)
+            _end(poller, run_id, RunState.CUT, tally, tally.note)
         raise
     except Exception as error:
         # The row is for people; that it can't be written must not hide why the sweep failed.
         with suppress(StorageUnavailable, StatementFailed):
-            _end(poller, run_id, RunState.FAILED, tally, line_of(error))
+            words = "; ".join(filter(None, (line_of(error), tally.note)))
+            _end(poller, run_id, RunState.FAILED, tally, words)
         raise
     _end(poller, run_id, RunState.DONE, tally, tally.note)
     log.info("sweep.ended", sweep=sweep, objects=tally.objects, found=tally.found)

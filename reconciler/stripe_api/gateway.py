@@ -6,13 +6,12 @@ go and how long to wait are ours, because it neither retries a 429 nor obeys `Re
 
 import logging
 import random
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Final
 
@@ -24,6 +23,7 @@ from reconciler.core.observation import Span, ms
 from reconciler.stripe_api.budget import Budget
 from reconciler.stripe_api.paths import template_of
 from reconciler.stripe_api.problems import ProblemKind, Stopped, StripeProblem
+from reconciler.stripe_api.transport import NoAnswer, Transport, session
 
 log = structlog.get_logger(__name__)
 
@@ -32,19 +32,20 @@ logging.getLogger("stripe").setLevel(logging.WARNING)
 
 TRIES: Final = 4
 BACK_OFF_S: Final = 1.0
-RETRY_AFTER_MAX_S: Final = 30.0
+# If Stripe wants to be left alone for longer, whoever asked comes back at its own next time.
+PAUSE_MAX_S: Final = 30.0
 # An answer that is still under way after so many read time-outs will not come to its end.
 ANSWER_READS: Final = 5
-_PIECE_BYTES: Final = 256 * 1024
+# Nor will it after that: whoever watches the sweeps takes one for dead that asks nothing for a minute and a few intervals.
+ANSWER_MAX_S: Final = 50.0
+# A sign of life is given at least that often while a question waits for its turn.
+_BEAT_S: Final = 5.0
 # A replica that answers may be that far behind: the answer was true at some moment since then.
 REPLICA_LAG_MS: Final = 5000
 _LAST_MS_OF_SECOND: Final = 999
+_HALF_SECOND_MS: Final = 500
 
-# In a 403 Stripe names the one right that is missing. No other word of its is ever kept: the rest may hold anything.
-_RIGHT: Final = re.compile(r"\b(rak_[a-z_]{1,60}_(?:read|write))\b")
-
-_GOOD = range(200, 300)
-_FORBIDDEN = 403
+_UNKNOWN_KEY = 401
 _TOO_MANY = 429
 _OUR_FAULT = range(400, 500)
 _ITS_FAULT = 500
@@ -77,63 +78,11 @@ class Answer:
     version: str = ""
 
 
-class _NoAnswer(Exception):  # noqa: N818 - it names a state of the world, not our mistake
-    """Stripe was not reached (`status` is None), or answered otherwise than with 2xx.
-
-    The body is left behind, but for the name of the right that the key lacks.
-    """
-
-    def __init__(self, status: int | None, headers: Mapping[str, str], right: str = "") -> None:
-        super().__init__(status)
-        self.status = status
-        self.headers = headers
-        self.right = right
-
-
-class _Transport(stripe.HTTPClient):
-    """Lets only good answers reach the library, and only those that come to their end in time.
-
-    Of any other the library makes an error that holds the whole body, and drops the headers of one that is not JSON. Its
-    time-out counts only silence: an answer that drips would keep a sweep for days.
-    """
-
-    name = "requests"
-
-    def __init__(
-        self, inner: stripe.HTTPClient, within_s: float, monotonic: Callable[[], float]
-    ) -> None:
-        super().__init__()
-        self._inner = inner
-        self._within_s = within_s
-        self._monotonic = monotonic
-
-    def request(self, *asked: Any, **named: Any) -> Any:
-        """Ask, and raise _NoAnswer for a status that is not 2xx, or for an answer that does not come to its end."""
-        until_s = self._monotonic() + self._within_s
-        stream, status, headers = self._inner.request_stream(*asked, **named)
-        body = self._whole(stream, until_s)
-        if status not in _GOOD:
-            raise _NoAnswer(status, headers, _right_in(body) if status == _FORBIDDEN else "")
-        return body, status, headers
-
-    def _whole(self, stream: Any, until_s: float) -> bytes:
-        pieces: list[bytes] = []
-        # Cut, stalled, garbled or late: there is no answer, and its connection is no good.
-        with suppress(Exception):
-            while self._monotonic() <= until_s:
-                piece = stream.read1(_PIECE_BYTES, decode_content=True)
-                if not piece:
-                    return b"".join(pieces)
-                pieces.append(piece)
-        stream.close()
-        raise _NoAnswer(None, {})
-
-
 class Gateway:
     """Reads from one Stripe account. Safe to use from several threads.
 
-    Every wait ends at once when `stop` is set, with Stopped. `before_asking` runs before each request; it is where the
-    program makes sure that no transaction of the database is open meanwhile.
+    Every wait ends at once when `stop` is set, with Stopped. `before_asking` runs before each request, and now and then in a
+    long wait for one; it is where the program makes sure that no transaction of the database is open meanwhile.
     """
 
     def __init__(
@@ -155,9 +104,9 @@ class Gateway:
             stripe_version=access.api_version,
             base_addresses={"api": access.base} if access.base else {},
             max_network_retries=0,
-            http_client=_Transport(
-                transport or stripe.RequestsClient(timeout=timeout),
-                within_s=access.read_timeout_s * ANSWER_READS,
+            http_client=Transport(
+                transport or stripe.RequestsClient(timeout=timeout, session=session()),
+                within_s=min(access.read_timeout_s * ANSWER_READS, ANSWER_MAX_S),
                 monotonic=monotonic,
             ),
         )
@@ -176,17 +125,16 @@ class Gateway:
             try:
                 with _counted(path):
                     return self._once(path, params or {})
-            except _NoAnswer as vain:
-                problem = self._problem(path, vain)
-                if tried == tries or not _may_help(problem, vain):
+            except NoAnswer as vain:
+                problem, pause_s = self._problem(path, vain), _pause_s(vain, tried)
+                if tried == tries or pause_s > PAUSE_MAX_S or not _may_help(problem, vain):
                     raise problem from None
-                pause_s = _pause_s(vain, tried)
             self._wait(pause_s)
         raise AssertionError("the last try either answers or raises")
 
-    def date_ms(self) -> int:
-        """What time it is at Stripe, by the `Date` of an answer; costs one request."""
-        return self.ask("/v1/events", {"limit": 1}).date_ms
+    def date_ms(self, path: str) -> int:
+        """What time it is at Stripe, by the `Date` of a list's answer; costs one request, and the right to that list."""
+        return self.ask(path, {"limit": 1}).date_ms
 
     def _once(self, path: str, params: Mapping[str, Any]) -> Answer:
         self._before_asking()
@@ -194,16 +142,18 @@ class Gateway:
         try:
             said = self._client.raw_request("get", path, **params)
             body = said.body.encode()
-        except _NoAnswer:
+        except NoAnswer:
             raise
         except stripe.APIConnectionError:
-            raise _NoAnswer(None, {}) from None
+            raise NoAnswer(None, {}) from None
         except Exception as error:  # noqa: BLE001 - see below
             # The library tells of a body that is no JSON in its own errors, and lets other ones pass.
             words = f"{path}: the answer cannot be read ({type(error).__name__})"
             raise StripeProblem(ProblemKind.UNREADABLE, words) from None
         took_ms = int((self._monotonic() - began_s) * 1000)
         date_ms = _date_ms(path, said.headers)
+        # The Date was true about the middle of the request, and is cut to whole seconds.
+        metrics.clock_compared(time.time() - (date_ms + _HALF_SECOND_MS + took_ms / 2) / 1000)
         span = Span(date_ms - took_ms - REPLICA_LAG_MS, date_ms + _LAST_MS_OF_SECOND)
         request_id = str(said.request_id or f"read of {path}")
         return Answer(
@@ -216,10 +166,17 @@ class Gateway:
         )
 
     def _wait(self, seconds: float) -> None:
+        while seconds > _BEAT_S:
+            self._pause(_BEAT_S)
+            self._before_asking()
+            seconds -= _BEAT_S
+        self._pause(seconds)
+
+    def _pause(self, seconds: float) -> None:
         if self._stop.wait(seconds):
             raise Stopped
 
-    def _problem(self, path: str, vain: _NoAnswer) -> StripeProblem:
+    def _problem(self, path: str, vain: NoAnswer) -> StripeProblem:
         if vain.status == _TOO_MANY:
             self._budget.halve()
         kind = _kind_of(vain.status)
@@ -227,7 +184,8 @@ class Gateway:
         log.warning("stripe.asked_in_vain", path=path, problem=kind.value, what=what)
         request_id = vain.headers.get("request-id")
         evidence = f"{what}, {request_id}" if request_id else what
-        words = f"{path}: {_SENTENCES[kind]} ({evidence})"
+        sentence = _NO_KEY if vain.status == _UNKNOWN_KEY else _SENTENCES[kind]
+        words = f"{path}: {sentence} ({evidence})"
         return StripeProblem(kind, words, status=vain.status, right=vain.right)
 
 
@@ -237,7 +195,7 @@ def _counted(path: str) -> Iterator[None]:
     where = template_of(path)
     try:
         yield
-    except _NoAnswer as vain:
+    except NoAnswer as vain:
         metrics.stripe_asked(where, str(vain.status or "none"))
         raise
     except StripeProblem:
@@ -246,6 +204,7 @@ def _counted(path: str) -> Iterator[None]:
     metrics.stripe_asked(where, "200")
 
 
+_NO_KEY: Final = "the key is wrong, or was revoked or rolled"
 _SENTENCES: Final = {
     ProblemKind.UNAVAILABLE: "Stripe gives no answer",
     ProblemKind.FORBIDDEN: "the key may not read this",
@@ -270,32 +229,40 @@ def _kind_of(status: int | None) -> ProblemKind:
     return ProblemKind.UNAVAILABLE if status >= _ITS_FAULT else ProblemKind.UNREADABLE
 
 
-def _may_help(problem: StripeProblem, vain: _NoAnswer) -> bool:
+def _may_help(problem: StripeProblem, vain: NoAnswer) -> bool:
     """Whether to try again. Stripe may say that it is useless, except that going slower always helps against a 429."""
     if vain.status != _TOO_MANY and vain.headers.get("stripe-should-retry") == "false":
         return False
     return problem.kind is ProblemKind.UNAVAILABLE
 
 
-def _pause_s(vain: _NoAnswer, tried: int) -> float:
+def _pause_s(vain: NoAnswer, tried: int) -> float:
     """How long to wait before the next try: what Stripe asks for, else a random part of a growing bound."""
     with suppress(KeyError, ValueError):
-        return min(RETRY_AFTER_MAX_S, max(0.0, float(vain.headers["retry-after"])))
+        return max(0.0, _retry_after_s(vain.headers))
     bound_s = BACK_OFF_S * 2 ** (tried - 1)
     return random.uniform(0.0, bound_s)  # noqa: S311 - spreads retries, keeps no secret
 
 
-def _right_in(body: Any) -> str:
-    text = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
-    found = _RIGHT.search(text)
-    return found[1] if found else ""
+def _retry_after_s(headers: Mapping[str, str]) -> float:
+    """`Retry-After` in seconds; one that is a moment is told by Stripe's clock. Raises KeyError or ValueError without one."""
+    asked = headers["retry-after"]
+    try:
+        return float(asked)
+    except ValueError:
+        return (_moment(asked) - _moment(headers["date"])).total_seconds()
 
 
 def _date_ms(path: str, headers: Mapping[str, str]) -> int:
     try:
-        at = parsedate_to_datetime(headers["date"])
+        return ms(_moment(headers["date"]))
     except (KeyError, ValueError):
         words = f"{path}: the answer has no Date"
         raise StripeProblem(ProblemKind.UNREADABLE, words) from None
+
+
+def _moment(text: str) -> datetime:
+    """A date of HTTP. Raises ValueError."""
+    at = parsedate_to_datetime(text)
     # HTTP knows no other zone (RFC 9110); one that is not written must not become this machine's.
-    return ms(at if at.tzinfo else at.replace(tzinfo=UTC))
+    return at if at.tzinfo else at.replace(tzinfo=UTC)

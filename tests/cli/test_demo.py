@@ -1,5 +1,6 @@
 """Does the demo show, as real processes, that the books come to equal the simulated Stripe's truth, and would it say if not?"""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from reconciler.simulator.world import AppInvoice
 from tests.cli.program import Program
 
 WIDTH = 80
+# What may be late by then, because the daemon has ended.
+SWEEPS = {"events", "events_deep", "leader"}
 # Nine stories that are soon told: three Payment Links, a refund, two bank debits, another currency, one payment for two.
 SHORT = ("--seed", "31", "--payments", "9")
 
@@ -59,6 +62,9 @@ def test_it_leaves_what_its_last_words_promise(kept: tuple[Path, int, str, str])
     assert explained.code == 0
     assert "INV-0001" in explained.out
     assert "unmatched_payment" in program.run("exceptions", "list", "--json").out
+    status = {each["what"]: each for each in json.loads(program.run("status", "--json").out)}
+    assert {what for what, line in status.items() if line["state"] == "RED"} <= SWEEPS
+    assert "60 times as fast" in status["demo"]["words"]
     assert program.run("verify", "--rebuild").code == 0
     log = (folder / "reconciler.log").read_text()
     assert "Traceback" not in log

@@ -245,7 +245,7 @@ def test_it_says_once_what_is_wrong_with_everything(
     what: str,
     words: str,
 ) -> None:
-    """One cause is one line, not nine, and a Stripe that can't be asked is not said to have refused a right."""
+    """One cause is one line, not eight, and a Stripe that can't be asked is not said to have refused a right."""
     answer, lines = _lines(commands, at_stripe, **environ)
 
     assert answer.code == 1
@@ -281,7 +281,7 @@ def test_it_takes_a_list_without_a_good_answer_for_not_known(
 
 def test_it_asks_nothing_more_than_once(commands: Commands, dialect: str) -> None:
     """A Stripe that fails is not asked again: one fault a list, and the next run is content."""
-    once = tuple(Fault(kind=FaultKind.ERROR_500, path="*") for _ in range(9))
+    once = tuple(Fault(kind=FaultKind.ERROR_500, path="*") for _ in range(8))
     with AtStripe(faults=once).answering() as environ:
         first = commands.run("doctor", **environ)
         second = commands.run("doctor", **environ)
@@ -298,7 +298,7 @@ def test_it_gives_up_on_a_stripe_that_says_nothing(commands: Commands, dialect: 
 
     assert answer.code == 1
     assert f"look at the way to {base}" in " ".join(answer.out.split())
-    # Far from exact: nine questions one after the other, four times each, would take more than ten seconds.
+    # Far from exact: eight questions one after the other, four times each, would take more than ten seconds.
     assert time.monotonic() - began < 8
 
 

@@ -58,6 +58,18 @@ def listed(commands: Commands) -> list[tuple[str, str, int | None]]:
     return [(row["kind"], row["subject"], row["amount"]) for row in found]
 
 
+def test_it_fits_a_terminal_however_long_names_are(commands: Commands, inbox: Inbox) -> None:
+    """What is told of an exception is broken where the terminal ends, under its own words, and no word of it is lost."""
+    Path("config.toml").write_text(f"{MODE}[exceptions]\ngrace_s = 0\n")
+    named = " ".join(f"word{n}" for n in range(30))
+    deliver(inbox, event(intent(metadata={"invoice_id": named})))
+
+    answer = commands.run("exceptions", "show", "1")
+
+    assert max(map(len, answer.out.splitlines())) <= 80
+    assert named in " ".join(answer.out.split())
+
+
 def test_it_shows_the_facts_and_who_may_be_meant(queue: Commands) -> None:
     """What it is, how much, since when, of whom, under which names; candidates with reasons, best first; what can be done."""
     answer = queue.run("exceptions", "show", "1")
@@ -278,7 +290,7 @@ def test_it_says_why_a_payers_word_did_not_count(commands: Commands, inbox: Inbo
 
     answer = commands.run("exceptions", "show", "1")
 
-    assert "another amount or currency: that proves nothing" in answer.out
+    assert "another amount or currency: that proves nothing" in " ".join(answer.out.split())
     assert "named by the payment" in answer.out
 
 

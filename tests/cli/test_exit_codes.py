@@ -145,6 +145,7 @@ def test_it_makes_the_database(program: Program) -> None:
     assert started.code == 0
     assert "Still missing: STRIPE_WEBHOOK_SECRET: " in started.out
     assert "Still missing: STRIPE_API_KEY: " in started.out
+    assert max(map(len, started.out.splitlines()[1:])) <= 80
     assert program.run("exceptions", "list").out == "Nothing needs a person.\n"
 
 

@@ -180,6 +180,35 @@ def _unanswered(ago_s: float) -> Given:
     return given
 
 
+def _looked(*, objects: int, at: datetime | None = None) -> Given:
+    """Let a run have looked at things of one moment, or of no time."""
+
+    def given(database: Database) -> None:
+        _fine(database)
+        with database.writing() as tx:
+            run = sweeps.begin(tx, "invoices", _now())
+            found = 1 if objects else 0
+            seen = Coverage(since=at, until=at, objects=objects, found=found)
+            sweeps.end(tx, run, RunState.DONE, seen, now=_now(), error=None)
+
+    return given
+
+
+def _clock(*, began_s: float, ended_s: float, drift_s: float = 0) -> Given:
+    """Let a sweep of events begin and end so long before Stripe said what time it is, by a clock that is ahead by so much."""
+
+    def given(database: Database) -> None:
+        _fine(database)
+        stripe = _now() - timedelta(seconds=20 + drift_s)
+        with database.writing() as tx:
+            run = sweeps.begin(tx, "events", stripe + timedelta(seconds=began_s + drift_s))
+            covered = Coverage(since=stripe, until=stripe - timedelta(seconds=10))
+            ended = stripe + timedelta(seconds=ended_s + drift_s)
+            sweeps.end(tx, run, RunState.DONE, covered, now=ended, error=None)
+
+    return given
+
+
 @pytest.mark.parametrize(
     ("given", "code", "colour", "what", "words"),
     [
@@ -226,6 +255,20 @@ def _unanswered(ago_s: float) -> Given:
         (_unpaid(330), 0, "look", "open payments", "1 due to be looked at, the oldest for 4 min"),
         (_unpaid(8000), 1, "RED", "open payments", "the oldest for 2 h: is the daemon running"),
         (_unanswered(8000), 1, "RED", "open payments", "1 due to be looked at, the oldest for 2 h"),
+        (_clock(began_s=0, ended_s=1), 0, "ok", "clock", "as Stripe's, give or take 30 s"),
+        (_clock(began_s=-60, ended_s=600), 0, "ok", "clock", "as Stripe's, give or take 30 s"),
+        (
+            _clock(began_s=0, ended_s=1, drift_s=300),
+            1,
+            "RED",
+            "clock",
+            "5 min ahead of Stripe's: let the system set it (NTP): `timedatectl set-ntp true`",
+        ),
+        (_clock(began_s=-1, ended_s=0, drift_s=-300), 1, "RED", "clock", "5 min behind Stripe's"),
+        (_looked(objects=7), 0, "ok", "invoices", "0 s ago, 7 seen, 1 new"),
+        (_looked(objects=7, at=_now()), 0, "ok", "invoices", "0 s ago, 7 seen, 1 new"),
+        (_looked(objects=0, at=_now()), 0, "ok", "invoices", "0 s ago, nothing to look at"),
+        (_looked(objects=0), 0, "ok", "invoices", "0 s ago, nothing to look at"),
         (_alarm, 1, "RED", "alerts", "1 sweep_failing: see `reconciler exceptions list`"),
         (_ahead(60), 0, "ok", "cursor events", "0 s behind the present"),
         (_ahead(8000), 1, "RED", "cursor events", "2 h ahead of the present: is this machine's"),
@@ -258,6 +301,23 @@ def test_it_says_where_a_person_is_needed(
     assert f"{colour} {what} " in flat
     assert words in flat
     assert any(line["state"] == "RED" for line in json.loads(told.out)) is (code == 1)
+
+
+def test_it_compares_no_clock_with_that_of_a_demo(commands: Commands, database: Database) -> None:
+    """Where a minute of the simulated Stripe takes a second, cursors and lateness say nothing, and so nothing is said."""
+    _ahead(8000)(database)
+    _clock(began_s=0, ended_s=1, drift_s=300)(database)
+    with database.writing() as tx:
+        event_rows.settle_setting(tx, "pace", "60")
+
+    told = commands.run("status", "--json")
+
+    lines = {line["what"]: line for line in json.loads(told.out)}
+    assert told.code == 0
+    assert not {"cursor events", "payments", "clock"} & set(lines)
+    assert lines["demo"]["words"].startswith(
+        "its Stripe ran 60 times as fast as this machine's clock"
+    )
 
 
 @pytest.mark.parametrize("columns", [80, 60])

@@ -43,6 +43,7 @@ BAD_KEYS = [
     ("stripe", 'requests_per_s = "many"', "requests_per_s: must be a number, not 'many'"),
     ("stripe", "requests_per_s = nan", "requests_per_s: must be between 0.1 and 100, not nan"),
     ("stripe", 'api_version = "latest"', "api_version: must look like \"2026-10-28.endive\", not 'latest'"),
+    ("stripe", "connect_timeout_s = 11", "connect_timeout_s: must be between 0.1 and 10, not 11"),
     ("sweeps", "events_s = -1", "events_s: must be between 1 and 604800, not -1"),
     ("sweeps", 'night_utc = "24:00"', 'night_utc: must be a time of day from "00:00" to "23:59", not \'24:00\''),
     ("sweeps", "night_utc = 02:17:00", 'night_utc: must be a time of day from "00:00" to "23:59"'),

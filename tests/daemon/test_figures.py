@@ -16,6 +16,7 @@ from reconciler.daemon import Figures
 from reconciler.db import alerts, evidence, sweeps, tables
 from reconciler.db.session import Database, Tx, open_database
 from reconciler.db.sweeps import Coverage, RunState
+from reconciler.poll import RecentSweep, sweep_open, sweep_recent
 from reconciler.simulator import till
 from reconciler.stripe_api.envelope import read_event
 from tests.metrics.scraping import Scrape, counted, growth, scrape
@@ -98,6 +99,20 @@ def test_it_tells_what_waits(account: Account) -> None:
     assert [nothing.value(name) for name in names] == [0, 0, 0]
     assert [told.value(name) for name in names] == [1, 90, 90]
     assert "ch_canary" not in told.text
+
+
+def test_it_is_late_until_stripe_was_read(account: Account) -> None:
+    """A look that was asked for is no look yet: while Stripe gives no answer its lateness grows."""
+    till.make_intent(account.world, amount=1000, currency="eur")
+    account.wait(60)
+    sweep_recent(account.poller, RecentSweep(name="recent", reach_s=3600))
+    account.wait(3600)
+    sweep_open(account.poller)
+    account.wait(600)
+
+    told = _told(_figures(account, Clock()))
+
+    assert told.value("reconciler_check_oldest_overdue_seconds") == 600
 
 
 @pytest.mark.parametrize("state", ["deferred", "failed", "dead", "quarantined"])

@@ -37,6 +37,7 @@ def test_it_reaches_back_as_far_as_each_sweep_is_told(database: Database) -> Non
     ended = account.now() - timedelta(seconds=10)
     assert [(row.sweep, row.covered_from) for row in rows] == [
         ("events", None),
+        ("forget", None),
         ("events", start - timedelta(minutes=2)),
         ("events_deep", ended - timedelta(hours=1)),
         ("events_night", ended - timedelta(hours=26)),

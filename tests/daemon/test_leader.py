@@ -1,13 +1,23 @@
 """Does one daemon lead, and does another take over without the two ever working at once?"""
 
+from collections.abc import Callable
+
+import pytest
 from structlog.testing import capture_logs
 
 from reconciler.daemon import Leader
 from reconciler.daemon.leader import TTL
+from reconciler.db import evidence
 from reconciler.db.leases import LeaseLost
 from reconciler.db.session import Database, Tx, open_database
+from reconciler.poll import Poller, RecentSweep, read_due, sweep_recent
+from reconciler.simulator import till
+from reconciler.simulator.api import Request
 from tests.db.scratch import lock_of_a_stranger
 from tests.journeys.programs import let_lease_run_out
+from tests.poll.account import Account
+
+RECENT = RecentSweep(name="recent", reach_s=2 * 86_400)
 
 
 def _passes(database: Database, leader: Leader) -> bool:
@@ -111,3 +121,55 @@ def test_it_does_not_come_back_after_its_end(database: Database) -> None:
     leader.resign()
 
     assert (leader.tend(), Leader(database).tend()) == (False, True)
+
+
+def _may_ask(leader: Leader) -> bool:
+    try:
+        leader.require()
+    except LeaseLost:
+        return False
+    return True
+
+
+def test_it_asks_nothing_on_behalf_of_a_reign_that_is_over(database: Database) -> None:
+    """A job may ask Stripe for as long as its daemon leads, and no more once it has not, though it leads again."""
+    now_s = [0.0]
+    first, second = Leader(database, monotonic=lambda: now_s[0]), Leader(database)
+    first.tend()
+
+    with first.reign():
+        may = [_may_ask(first)]
+        now_s[0] = TTL.total_seconds()
+        may.append(_may_ask(first))
+        let_lease_run_out(database)
+        second.tend()
+        second.resign()
+        first.tend()
+        may.append(_may_ask(first))
+    with first.reign():
+        may.append(_may_ask(first))
+
+    assert may == [True, False, False, True]
+
+
+@pytest.mark.parametrize("work", [lambda poller: sweep_recent(poller, RECENT), read_due])
+def test_it_ends_the_work_of_a_reign_that_is_over(
+    database: Database, work: Callable[[Poller], object]
+) -> None:
+    """Lists that are walked side by side, and reads by id, end with the next question once the daemon does not lead."""
+    now_s = [0.0]
+    leader = Leader(database, monotonic=lambda: now_s[0])
+    account = Account(database, before_asking=leader.require)
+    made = [till.make_intent(account.world, amount=1000, currency="eur") for _ in range(20)]
+    with database.writing() as tx:
+        evidence.ask(tx, [("payment_intent", each) for each in made], "event", account.now())
+    leader.tend()
+
+    def pause(_: Request) -> None:
+        now_s[0] = TTL.total_seconds()
+
+    account.client.meanwhile = pause
+    with leader.reign(), pytest.raises(LeaseLost):
+        work(account.poller)
+
+    assert len(account.client.asked) == 1

@@ -13,6 +13,7 @@ from sqlalchemy import select
 from reconciler.db import queries, sweeps, tables
 from reconciler.db.session import Database
 from reconciler.simulator import till
+from tests.db.scratch import lock_of_a_stranger
 from tests.journeys.conftest import billed, problems
 from tests.journeys.programs import (
     Running,
@@ -107,6 +108,21 @@ def test_it_ends_in_the_middle_of_a_page_and_goes_on_there(
     assert (first.lines, second.lines) == ([], [])
     assert stopped == (101, before)
     assert problems(database, stripe) == []
+
+
+def test_it_ends_in_time_while_the_database_is_locked(
+    run: Start, database: Database, database_url: str, schema: str, stripe: Stripe
+) -> None:
+    """SIGTERM waits for no writer, however patient the settings are: nothing is lost but the handing over of the lease."""
+    stripe.catch_up()
+    set_out(database)
+    program = run("daemon", RECONCILER_DATABASE__BUSY_TIMEOUT_S="60")
+    wait_until(lambda: _states(database, "events")[-1:] == ["done"], program)
+
+    with closing(lock_of_a_stranger(database_url, schema)):
+        code = program.stop()
+
+    assert (code, program.lines) == (0, [])
 
 
 @SQLITE

@@ -1,21 +1,28 @@
 """Stripe is away, slow or out of its mind for a while: nothing is taken for an answer, and afterwards the books become right."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlalchemy import select
 
+from reconciler.core.observation import Source
 from reconciler.db import queries
 from reconciler.db.session import Database
-from reconciler.db.tables import cursors, sweep_runs
+from reconciler.db.tables import cursors, fetches, stripe_events, sweep_runs
+from reconciler.poll import read_due
 from reconciler.simulator import returns, till
 from reconciler.simulator.faults import Fault, FaultKind
 from reconciler.simulator.server import SimulatedStripe
+from reconciler.stripe_api.envelope import read_event
+from reconciler.stripe_api.problems import StripeProblem
+from reconciler.stripe_api.translate import UnreadableObject
 from tests.journeys.conftest import billed, problems
 from tests.journeys.programs import Start, Stripe, free_port, set_out, wait_until
 from tests.journeys.timelapse import UNHASTY, Timelapse, timelapse
+from tests.stripe_api import shapes
 
 HOURS = timedelta(hours=4)
 # Every list is asked for once while Stripe misbehaves, and once more soon after.
@@ -45,6 +52,8 @@ FAULTS = {
     "an empty object": _scripted(FaultKind.EMPTY_OBJECT),
     "pages that are empty and promise more": _scripted(FaultKind.EMPTY_PAGE),
 }
+# By its id an object can be read meanwhile.
+OF_LISTS = "pages that are empty and promise more"
 
 
 def _states(database: Database) -> set[str]:
@@ -65,13 +74,45 @@ def _words(database: Database) -> list[str | None]:
         return [row["payment_status"] for row in queries.invoices(tx)]
 
 
+def _waiting(database: Database) -> list[str]:
+    """Objects that wait to be read, and events that wait for them or were given up."""
+    with database.reading() as tx:
+        objects = tx.scalars(select(fetches.c.object_id)).all()
+        state = stripe_events.c.state
+        left = tx.scalars(select(stripe_events.c.id).where(state.not_in(["applied", "ignored"])))
+        return [*objects, *left]
+
+
+def _tell_thinly(months: Timelapse, *intents: str) -> None:
+    """Let events come that only name these PaymentIntents, so that each must be read."""
+    for each in intents:
+        event = shapes.thin_event(
+            "v1.payment_intent.succeeded",
+            ("payment_intent", each),
+            id=f"evt_{each}",
+            created=months.now().isoformat(),
+        )
+        told = [read_event(shapes.body(event))]
+        months.poller.inbox.accept(told, source=Source.WEBHOOK, now=months.now())
+
+
+def _insist(months: Timelapse) -> None:
+    """Ask for what waits to be read, again and again, as a daemon does within minutes."""
+    for _ in range(3):
+        with suppress(StripeProblem, UnreadableObject):
+            read_due(months.poller)
+        months.world.clock.advance(60_000)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 def test_it_takes_nothing_for_an_answer_and_makes_up_for_it(database: Database, fault: str) -> None:
     """While it lasts every sweep fails and no cursor moves; hours later the books are right, and nobody is called any more."""
     with timelapse(database, timing=TIMING, read_timeout_s=0.2) as months:
         paid, returned = (months.intent(months.bill(n, 5000), 5000) for n in (1, 2))
         till.succeed(months.world, paid)
+        _tell_thinly(months, paid, returned)
         FAULTS[fault](months)
+        _insist(months)
         months.run(HOURS)
         till.succeed(months.world, returned)
         returns.refund(months.world, returned, 5000)
@@ -81,8 +122,11 @@ def test_it_takes_nothing_for_an_answer_and_makes_up_for_it(database: Database, 
             months.open_stripe()
 
         months.run(HOURS)
+        _insist(months)
 
-        assert meanwhile == ([None, None], {"failed"}, [])
+        words = ["paid", "unpaid"] if fault == OF_LISTS else [None, None]
+        assert meanwhile == (words, {"failed"}, [])
+        assert _waiting(database) == []
         assert sorted(map(str, _words(database))) == ["paid", "refunded"]
         assert months.alerts() == set()
         assert months.problems() == []

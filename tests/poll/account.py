@@ -1,5 +1,6 @@
 """What do tests of the sweeps begin with? A Stripe account in this process, and a poller that asks it."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -42,12 +43,15 @@ class Account:
     faults: Faults = field(default_factory=Faults)
     stop: Unhurried = field(default_factory=Unhurried)
     since_ms: int = SINCE_MS
+    before_asking: Callable[[], None] = lambda: None
 
     def __post_init__(self) -> None:
         """Open the account with a key that may read everything."""
         self.client = InProcess(self.api(None))
         access = Access(api_key=KEY, api_version=VERSION, requests_per_s=1e6)
-        gateway = Gateway(access, stop=self.stop, transport=self.client)
+        gateway = Gateway(
+            access, stop=self.stop, before_asking=self.before_asking, transport=self.client
+        )
         self.poller = poller_of(self.database, self.world, gateway, since_ms=self.since_ms)
 
     def poller_with(self, inbox: Inbox) -> Poller:

@@ -322,3 +322,29 @@ def test_it_does_not_count_on_what_it_could_not_store(
     assert after == (100, None, "running")
     assert [(run["state"], run["found"]) for run in _runs(database)] == [("cut", 0), ("done", 50)]
     assert _stored(database).keys() == _ids(account)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_it_says_for_a_day_which_events_are_listed_no_more(
+    account: Account, database: Database, fails: bool
+) -> None:
+    """Each run of a day after a long pause says so, though the first one fails half-way; then none does any more."""
+    sweep_events(account.poller, SWEEP)
+    account.wait(45 * 86_400)
+
+    def strike(_: Request) -> None:
+        if len(account.client.asked) > 500:
+            _fail(account, Fault(kind=FaultKind.NO_RETRY))
+
+    if fails:
+        account.client.meanwhile = strike
+        with pytest.raises(StripeProblem):
+            sweep_events(account.poller, SWEEP)
+        account.client.meanwhile = lambda _: None
+        account.faults.heal()
+    for _ in range(50):
+        sweep_events(account.poller, SWEEP)
+        account.wait(1800)
+
+    said = ["Stripe lists no events of" in str(row["error"]) for row in _runs(database)]
+    assert said == [False, *[True] * (48 + fails), False, False]

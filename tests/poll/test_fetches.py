@@ -1,5 +1,6 @@
 """Are objects that no snapshot decides read until they are known, and never for ever?"""
 
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 
@@ -15,6 +16,7 @@ from reconciler.simulator.api import Request
 from reconciler.simulator.faults import Fault, FaultKind
 from reconciler.simulator.world import Json
 from reconciler.stripe_api.problems import Stopped, StripeProblem
+from reconciler.stripe_api.translate import UnreadableObject
 from tests.databases import refusing
 from tests.journeys.conftest import add_invoices
 from tests.poll.account import Account
@@ -55,6 +57,17 @@ def _waits(account: Account) -> dict[str, float]:
     with account.database.reading() as tx:
         rows = tx.execute(select(tables.fetches.c.object_id, tables.fetches.c.due_at)).all()
     return {id_: (due_at - account.now()).total_seconds() for id_, due_at in rows}
+
+
+def _persist(account: Account) -> list[float]:
+    """Read whenever something is due until nothing is left; returns how long each wait was, in seconds."""
+    waits = []
+    read_due(account.poller)
+    while left := _waits(account):
+        waits.append(max(left.values()))
+        account.wait(waits[-1])
+        read_due(account.poller)
+    return waits
 
 
 def _alerts(database: Database) -> list[tuple[str, str, str, int]]:
@@ -226,36 +239,34 @@ def test_it_says_once_a_kind_that_a_right_is_missing(account: Account, database:
 
 
 @pytest.mark.parametrize("kind", [FaultKind.HTML, FaultKind.EMPTY_OBJECT])
+@pytest.mark.parametrize("asked_ago_s", [0, 3600])
 @pytest.mark.parametrize(
-    ("times", "asked_ago_s", "state", "alerts"),
+    ("times", "state", "alerts"),
     [
-        (1, 0, ("applied", 0), []),
-        (1, 3600, ("applied", 0), []),
-        (2, 0, ("dead", 1), [("event_dead", "evt_thin_1", "open", 1)]),
+        (1, ("applied", 0), []),
+        (9, ("applied", 0), []),
+        (10, ("dead", 1), [("event_dead", "evt_thin_1", "open", 1)]),
     ],
-    ids=["once", "once, and late", "twice"],
 )
-def test_it_gives_up_what_is_unreadable_twice(
+def test_it_gives_up_what_is_unreadable_ten_times(
     account: Account,
     database: Database,
     kind: FaultKind,
-    times: int,
     asked_ago_s: int,
+    times: int,
     state: tuple[str, int],
     alerts: list[tuple[str, str, str, int]],
 ) -> None:
-    """One answer that can't be read is asked for again, however old the question; a second one calls a person."""
+    """An answer that can't be read is asked for again, however old the question, for hours; the tenth calls a person."""
     account.tell(_thin(account, _paid(account)))
     account.wait(asked_ago_s)
     account.faults.script(Fault(kind=kind, path="/v1/payment_intents/*", times=times))
 
-    read_due(account.poller)
-    account.wait(6)
-    read_due(account.poller)
+    waits = _persist(account)
 
+    assert waits == [6, 20, 80, 320, 1280, 3600, 3600, 3600, 3600][:times]
     assert _event(database) == state
     assert _alerts(database) == alerts
-    assert _waits(account) == {}
 
 
 def test_it_gives_up_an_object_that_stays_half_readable(
@@ -269,7 +280,7 @@ def test_it_gives_up_an_object_that_stays_half_readable(
     read_due(account.poller)
     between = _event(database), _waits(account)
     account.wait(6)
-    read_due(account.poller)
+    _persist(account)
 
     assert between == (("deferred", 0), {paid: 6.0})
     assert _event(database) == ("dead", 1)
@@ -279,13 +290,13 @@ def test_it_gives_up_an_object_that_stays_half_readable(
 
 
 def test_it_never_gives_up_while_stripe_is_away(account: Account, database: Database) -> None:
-    """Without an answer the next question waits ever longer, up to an hour; days later the object is read."""
+    """Without an answer the next question waits ever longer, up to five minutes; days later the object is read."""
     paid = _paid(account)
     account.tell(_thin(account, paid))
-    account.faults.script(Fault(kind=FaultKind.ERROR_500, path="/v1/payment*", times=4 * 40))
+    account.faults.script(Fault(kind=FaultKind.ERROR_500, path="/v1/payment*", times=4 * 400))
     waits = []
 
-    for _ in range(40):
+    for _ in range(400):
         read_due(account.poller)
         waits.append(_waits(account)[paid])
         account.wait(waits[-1])
@@ -293,11 +304,41 @@ def test_it_never_gives_up_while_stripe_is_away(account: Account, database: Data
     read_due(account.poller)
 
     assert waits[:4] == [6.0, 6.0, 12.0, 24.0]
-    assert waits[-1] == 3600.0
+    assert waits[-1] == 300.0
     assert waits == sorted(waits)
     assert away[:2] == (("deferred", 0), [])
     assert timedelta(seconds=away[2]) > timedelta(days=1)
     assert _event(database) == ("applied", 0)
+
+
+def test_it_reads_at_once_what_an_event_tells_of(account: Account, database: Database) -> None:
+    """An event brings a read forward that was put off while Stripe was away, and a date on which to look does not."""
+    told, due = sorted(_paid(account) for _ in range(2))
+    _ask(database, account, ("payment_intent", told), ("payment_intent", due))
+    account.faults.script(Fault(kind=FaultKind.ERROR_500, path="/v1/payment*", times=4 * 2 * 20))
+    for _ in range(20):
+        account.wait(max(_waits(account).values()))
+        read_due(account.poller)
+    account.wait(100)
+
+    with database.writing() as tx:
+        evidence.ask(tx, [("payment_intent", due)], evidence.CHECK, account.now())
+    account.tell(_thin(account, told))
+
+    assert _waits(account) == {told: 0.0, due: 200.0}
+
+
+def test_it_reads_at_once_what_a_new_doubt_asks_for(account: Account, database: Database) -> None:
+    """A doubt about a payment whose read was put off waits for no back-off."""
+    paid = _paid(account)
+    _ask(database, account, ("payment_intent", paid))
+    with database.writing() as tx:
+        [fetch] = evidence.due(tx, account.now(), limit=1)
+        evidence.postpone(tx, fetch, account.now() + timedelta(minutes=5), attempts=0)
+
+    account.tell(*[each for each in _told(account) if each["type"].startswith("charge.")])
+
+    assert _waits(account) == {paid: 0.0}
 
 
 def test_it_leaves_the_rest_when_three_in_a_row_have_no_answer(
@@ -322,6 +363,70 @@ def test_it_leaves_the_rest_when_three_in_a_row_have_no_answer(
     assert _waits(account) == put_off | due
 
 
+@pytest.mark.parametrize("kind", [FaultKind.HTML, FaultKind.EMPTY_OBJECT])
+def test_it_takes_the_mood_of_a_proxy_for_no_word_about_its_objects(
+    account: Account, database: Database, kind: FaultKind
+) -> None:
+    """Three useless answers in a row and no good one: it stops, and though that goes on for days, no object is given up."""
+    paid = sorted(_paid(account) for _ in range(8))
+    _ask(database, account, *(("payment_intent", id_) for id_ in paid))
+    account.faults.script(Fault(kind=kind, path="/v1/payment_intents/*", times=10**6))
+
+    with pytest.raises((StripeProblem, UnreadableObject)):
+        read_due(account.poller)
+    first = len(account.client.asked)
+    for _ in range(500):
+        account.wait(300)
+        with suppress(StripeProblem, UnreadableObject):
+            read_due(account.poller)
+    meanwhile = set(_waits(account)), _alerts(database)
+    account.faults.heal()
+    account.wait(300)
+    read = read_due(account.poller)
+
+    assert first == 3
+    assert meanwhile == (set(paid), [])
+    assert (read, _waits(account)) == (8, {})
+
+
+def test_it_gives_up_at_last_though_nothing_else_is_there_to_be_read(
+    account: Account, database: Database
+) -> None:
+    """Three objects that nobody can read, and no other one, are a person's matter after some days, and asked for no more."""
+    paid = sorted(_paid(account) for _ in range(3))
+    for each in paid:
+        account.world.save(account.world.get(each) | {"latest_charge": {"object": "charge"}})
+    _ask(database, account, *(("payment_intent", id_) for id_ in paid))
+    account.wait(3 * 86_400)
+
+    while _waits(account):
+        with suppress(UnreadableObject):
+            read_due(account.poller)
+        account.wait(3600)
+
+    assert [subject for _, subject, *_ in _alerts(database)] == [
+        f"payment_intent {each}" for each in paid
+    ]
+
+
+def test_it_counts_an_answer_that_is_useless_between_good_ones(
+    account: Account, database: Database
+) -> None:
+    """Where Stripe answers well for others, three useless answers in a row are about their objects."""
+    paid = sorted(_paid(account) for _ in range(6))
+    _ask(database, account, *(("payment_intent", id_) for id_ in paid))
+    for each in paid[1:4]:
+        account.world.save(account.world.get(each) | {"latest_charge": {"object": "charge"}})
+
+    read = read_due(account.poller)
+    with database.reading() as tx:
+        column = tables.fetches.c
+        attempts = dict(tx.execute(select(column.object_id, column.attempts)).all())
+
+    assert read == 3
+    assert attempts == dict.fromkeys(paid[1:4], 1)
+
+
 @pytest.mark.parametrize("mode", ["subscription", "setup"])
 def test_it_drops_what_tells_nothing(account: Account, database: Database, mode: str) -> None:
     """A Session that is not about a payment answers the question by that; no row stays, no person is asked."""
@@ -338,7 +443,7 @@ def test_it_drops_what_tells_nothing(account: Account, database: Database, mode:
 
 
 def test_it_lets_one_poisonous_object_disturb_nobody(account: Account, database: Database) -> None:
-    """What the database refuses is tried twice and given up with an alert; the others are applied at once."""
+    """What the database refuses is tried ten times and given up with an alert; the others are applied at once."""
     paid = sorted(_paid(account) for _ in range(5))
     _ask(database, account, *(("payment_intent", id_) for id_ in paid))
 
@@ -346,10 +451,10 @@ def test_it_lets_one_poisonous_object_disturb_nobody(account: Account, database:
         read = read_due(account.poller)
         between = set(_waits(account))
         account.wait(6)
-        read_due(account.poller)
+        _persist(account)
 
     assert (read, between) == (4, {paid[2]})
-    assert [each["event"] for each in lines].count("object.not_applied") == 2
+    assert [each["event"] for each in lines].count("object.not_applied") == 10
     assert _waits(account) == {}
     assert _alerts(database) == [("read_forbidden", f"payment_intent {paid[2]}", "open", 1)]
     with database.reading() as tx:

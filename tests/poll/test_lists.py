@@ -1,5 +1,8 @@
 """Does what a list shows go through the same door as everything else, once, whatever one object of it is?"""
 
+from contextlib import nullcontext
+from datetime import timedelta
+
 import pytest
 from sqlalchemy import func, select
 from structlog.testing import capture_logs
@@ -139,8 +142,8 @@ def test_it_asks_little_for_what_lies_behind_the_cursor(account: Account) -> Non
 
     sweep_money(account.poller, MONEY)
 
-    lists = [each for each in account.client.asked if each.path == "/v1/balance_transactions"]
-    assert len(lists) == 3
+    asked = [dict(each.query) for each in account.client.asked]
+    assert len([each for each in asked if "created[gte]" in each]) == 3
 
 
 def test_it_lets_one_bad_object_disturb_no_other(account: Account, database: Database) -> None:
@@ -226,3 +229,23 @@ def test_it_says_which_events_are_gone(account: Account, database: Database) -> 
         f"Stripe lists no events of {gone[0]['since']} to {gone[0]['until']} any more:"
         " object lists cover them"
     )
+
+
+@pytest.mark.parametrize(("is_back", "days"), [(True, 2), (False, 10)])
+def test_it_covers_what_every_list_was_read_for(
+    account: Account, database: Database, is_back: bool, days: int
+) -> None:
+    """A list that is new to a daemon that was off counts from where it begins; one that can't be read counts for nothing."""
+    without = account.api(frozenset({"payment_intent", "checkout_session"}))
+    account.client.api = without
+    with pytest.raises(StripeProblem):
+        sweep_recent(account.poller, RECENT)
+    account.wait(10 * 86_400)
+    account.client.api = account.api(None) if is_back else without
+
+    with nullcontext() if is_back else pytest.raises(StripeProblem):
+        sweep_recent(account.poller, RECENT)
+
+    with database.reading() as tx:
+        run = [row for row in queries.last_runs(tx) if row["sweep"] == "recent"][-1]
+    assert run["covered_until"] - run["covered_from"] == timedelta(days=days)

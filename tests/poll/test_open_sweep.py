@@ -5,11 +5,12 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import func, select
 
-from reconciler.db import evidence, queries, tables
+from reconciler.db import evidence, queries, sweeps, tables
 from reconciler.db.session import Database
 from reconciler.poll import (
     Depth,
     RecentSweep,
+    Round,
     read_due,
     sweep_events,
     sweep_open,
@@ -18,6 +19,8 @@ from reconciler.poll import (
 from reconciler.poll.fetches import AT_ONCE
 from reconciler.simulator import returns, till
 from reconciler.simulator.api import Request
+from reconciler.simulator.faults import Fault, FaultKind
+from reconciler.stripe_api.problems import StripeProblem
 from tests.poll.account import Account
 
 RECENT = RecentSweep(name="recent", reach_s=2 * 86_400)
@@ -33,6 +36,44 @@ def account(database: Database) -> Account:
 def _payment(database: Database, id_: str) -> dict[str, object]:
     with database.reading() as tx:
         return queries.payment(tx, id_) or {}
+
+
+def _open_invoices(account: Account, count: int, **named: str) -> None:
+    """Write open invoices; each names a Stripe object of its own."""
+    rows = [
+        {
+            "id": f"{number:04d}",
+            "number": f"INV-{number}",
+            "currency": "eur",
+            "amount_due": 1000,
+            "status": "open",
+            "created_at": account.now(),
+            "updated_at": account.now(),
+            **{column: f"{prefix}_{number:04d}" for column, prefix in named.items()},
+        }
+        for number in range(count)
+    ]
+    with account.database.writing() as tx:
+        tx.execute(tables.invoices.insert(), rows)
+
+
+def _alerts(account: Account) -> list[str]:
+    with account.database.reading() as tx:
+        found = queries.open_exceptions(tx, now=account.now())
+    return [each["subject"] for each in found if each["kind"] == "read_forbidden"]
+
+
+def _covered(database: Database) -> list[bool]:
+    """Whether each run has looked at all, oldest first."""
+    column = tables.sweep_runs.c
+    with database.reading() as tx:
+        rows = tx.scalars(select(column.covered_until).where(column.sweep == "open"))
+        return [until is not None for until in rows]
+
+
+def _links_asked(account: Account) -> list[str]:
+    asked = [dict(each.query) for each in account.client.asked]
+    return [each["payment_link"] for each in asked if "payment_link" in each]
 
 
 def _count(database: Database, table: str) -> int:
@@ -149,3 +190,92 @@ def test_it_reads_what_an_open_invoice_names(account: Account, database: Databas
     with database.reading() as tx:
         invoice = queries.invoice(tx, "1") or {}
     assert invoice["status"] == "paid"
+
+
+def test_it_comes_to_the_last_of_many_links(account: Account, database: Database) -> None:
+    """More Payment Links than one tick takes are listed once each, in two ticks, and only then is the time covered."""
+    _open_invoices(account, 520, stripe_payment_link_id="plink")
+    account.wait(90)
+    begun = Round()
+
+    sweep_open(account.poller, begun)
+    account.wait(30)
+    sweep_open(account.poller, begun)
+
+    assert sorted(_links_asked(account)) == [f"plink_{number:04d}" for number in range(520)]
+    assert _covered(database) == [False, True]
+    with database.reading() as tx:
+        assert sweeps.covered_until(tx, "open") == account.ago(30)
+
+
+def test_it_comes_to_what_lies_behind_many_that_may_not_be_read(
+    account: Account, database: Database
+) -> None:
+    """Hundreds of ids that the key may not read keep no payment and no later invoice from its look."""
+    intent = till.make_intent(account.world, amount=1000, currency="eur")
+    account.tell(account.world.happenings[0].event)
+    read_due(account.poller)
+    _open_invoices(account, 520, stripe_checkout_session_id="cs_test")
+    account.client.api = account.api(frozenset({"payment_intent"}))
+    account.wait(90)
+    begun = Round()
+
+    for _ in range(12):
+        sweep_open(account.poller, begun)
+        read_due(account.poller)
+        account.wait(30)
+    account.wait(3600)
+    for _ in range(6):
+        read_due(account.poller)
+    sweep_open(account.poller, begun)
+    with database.reading() as tx:
+        names = set(tx.scalars(select(tables.fetches.c.object_id)))
+
+    assert {f"cs_test_{number:04d}" for number in range(520)} < names
+    assert intent in names
+
+
+def test_it_skips_no_link_when_stripe_goes_away(account: Account, database: Database) -> None:
+    """What a tick could not list is listed by the next one, and until then the time is not covered."""
+    _open_invoices(account, 3, stripe_payment_link_id="plink")
+    account.wait(90)
+    begun = Round()
+    account.faults.script(Fault(kind=FaultKind.ERROR_503, path="/v1/checkout/sessions", times=4))
+
+    with pytest.raises(StripeProblem):
+        sweep_open(account.poller, begun)
+    account.client.asked.clear()
+    account.wait(30)
+    sweep_open(account.poller, begun)
+
+    assert _links_asked(account) == ["plink_0000", "plink_0001", "plink_0002"]
+    assert _covered(database) == [False, True]
+
+
+def test_it_calls_one_person_for_all_links(account: Account) -> None:
+    """The right to Sessions that the key lacks is one exception, however many links there are, and over once it is there."""
+    _open_invoices(account, 3, stripe_payment_link_id="plink")
+    account.client.api = account.api(frozenset({"payment_intent"}))
+    account.wait(90)
+
+    sweep_open(account.poller)
+    without = _alerts(account)
+    account.client.api = account.api(None)
+    account.wait(60)
+    sweep_open(account.poller)
+
+    assert (without, _alerts(account)) == (["checkout_session"], [])
+
+
+def test_it_closes_the_matter_of_a_link_that_can_be_listed(account: Account) -> None:
+    """A link whose list was no list is a person's matter until it is one."""
+    _open_invoices(account, 2, stripe_payment_link_id="plink")
+    account.wait(90)
+    account.faults.script(Fault(kind=FaultKind.EMPTY_OBJECT, path="/v1/checkout/sessions"))
+
+    sweep_open(account.poller)
+    broken = _alerts(account)
+    account.wait(60)
+    sweep_open(account.poller)
+
+    assert (broken, _alerts(account)) == (["payment_link plink_0000"], [])

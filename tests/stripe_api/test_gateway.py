@@ -56,6 +56,18 @@ def test_it_knows_by_the_status_what_is_wrong_and_whether_to_ask_again(
     assert (problem.kind, len(asking.asked)) == (kind, tries)
 
 
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (401, "/v1/events: the key is wrong, or was revoked or rolled (status 401, req_1)"),
+        (403, "/v1/events: the key may not read this (status 403, req_1)"),
+    ],
+)
+def test_it_tells_a_key_that_is_wrong_from_a_right_that_is_missing(status: int, words: str) -> None:
+    """A new key and a new right are mended in different places."""
+    assert str(problem_of(bench([Said(status)]))) == words
+
+
 @pytest.mark.parametrize("lost", [LOST, Said(409), Said(429), Said(500, HTML), Said(503)])
 @pytest.mark.parametrize("times", [1, 3])
 def test_it_gives_the_answer_that_comes_after_all(lost: Said | Exception, times: int) -> None:
@@ -189,7 +201,7 @@ def test_it_reads_every_date_of_http_as_utc(date: str) -> None:
     """A date without its zone is Greenwich's, not this machine's."""
     asking = bench([Said(date=date)])
 
-    assert asking.gateway.date_ms() == DATE_MS
+    assert asking.gateway.date_ms("/v1/events") == DATE_MS
 
 
 def test_it_names_the_question_where_stripe_gives_no_id() -> None:

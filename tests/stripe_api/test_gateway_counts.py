@@ -1,5 +1,8 @@
 """Is every request to Stripe counted once, by what came of it, and none by what stands in it?"""
 
+import time
+from email.utils import formatdate
+
 import pytest
 
 from reconciler.metrics import OF_DAEMON
@@ -49,6 +52,17 @@ def test_it_counts_each_request_by_what_came_of_it(
     assert again == ({frozenset({("path", CHARGE)}): retries} if retries else {})
     assert "canary" not in after.text
     assert KEY not in after.text
+
+
+@pytest.mark.parametrize("ahead_s", [-600, 0, 600])
+def test_it_tells_how_far_our_clock_is_ahead(ahead_s: int) -> None:
+    """Each answer tells by its Date what time it is at Stripe."""
+    told_at = formatdate(time.time() - ahead_s, usegmt=True)
+
+    bench([Said(date=told_at)]).gateway.ask("/v1/events")
+
+    ahead = counted(OF_DAEMON).value("reconciler_clock_ahead_seconds")
+    assert ahead == pytest.approx(ahead_s, abs=5)
 
 
 def test_it_counts_no_request_that_is_never_made() -> None:

@@ -45,13 +45,28 @@ def test_it_outlives_every_way_in_which_a_connection_fails(
         assert (raised.value.kind, len(asked)) == (ProblemKind.UNAVAILABLE, tries)
 
 
-def test_it_does_not_wait_for_the_end_of_an_answer_that_drips() -> None:
-    """A body of which a byte comes now and then, and never the last, is no answer: no silence is ever long enough."""
-    with loopback(wire(b'{"id": ', 10**6), drip_s=0.01) as (base, asked):
+HEAD = f"HTTP/1.1 200 OK\r\nDate: {DATE}\r\n".encode()
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(b"HTTP/1.1 200", id="its first line"),
+        pytest.param(HEAD + b"X-Header: ", id="its headers"),
+        pytest.param(wire(b'{"id": ', 10**6), id="its body"),
+        pytest.param(HEAD + b"Connection: close\r\n\r\n{}", id="a body without a length"),
+        pytest.param(HEAD + b"Transfer-Encoding: chunked\r\n\r\n1", id="the length of a piece"),
+    ],
+)
+def test_it_does_not_wait_for_the_end_of_an_answer_that_drips(answer: bytes) -> None:
+    """A byte that comes now and then, and never the last, is no answer: no silence in it is ever long enough."""
+    with loopback(answer, drip_s=0.01) as (base, asked):
+        began_s = time.monotonic()
         with pytest.raises(StripeProblem) as raised:
             reach(base, read_timeout_s=0.05, monotonic=time.monotonic).ask("/v1/events", tries=1)
 
         assert (raised.value.kind, len(asked)) == (ProblemKind.UNAVAILABLE, 1)
+    assert time.monotonic() - began_s < 5
 
 
 def test_it_outlives_a_door_that_nobody_opens() -> None:

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from reconciler.stripe_api.problems import Stopped
+from reconciler.stripe_api.problems import ProblemKind, Stopped
 from tests.stripe_api.answering import Bench, Said, bench, problem_of, said_json
 
 GOOD = Said()
@@ -38,18 +38,32 @@ def test_it_stops_asking_when_stripe_says_that_it_is_useless(
 
 @pytest.mark.parametrize(
     ("retry_after", "pause_s"),
-    [("3", 3), ("0", 0), ("0.5", 0.5), ("30", 30), ("31", 30), ("86400", 30), ("inf", 30), ("-5", 0), ("nan", 0)],
+    [
+        ("3", 3), ("0", 0), ("0.5", 0.5), ("30", 30), ("-5", 0), ("nan", 0),
+        ("Mon, 23 Nov 2026 11:00:07 GMT", 7), ("Mon, 23 Nov 2026 10:59:00 GMT", 0),
+    ],
 )  # fmt: skip
 @pytest.mark.parametrize(("status", "body"), [(429, b"{}"), (503, HTML)])
-def test_it_waits_as_long_as_stripe_asks_but_not_for_ever(
+def test_it_waits_as_long_as_stripe_asks(
     retry_after: str, pause_s: float, status: int, body: bytes
 ) -> None:
-    """`Retry-After` is obeyed up to half a minute, also in an answer that is no JSON."""
+    """`Retry-After` is obeyed, in seconds or as a moment by Stripe's own clock, also in an answer that is no JSON."""
     asking = bench([Said(status, body, {"Retry-After": retry_after})])
 
     problem_of(asking)
 
     assert pauses_s(asking) == pytest.approx([pause_s] * 3, abs=1e-6)
+
+
+@pytest.mark.parametrize("retry_after", ["31", "86400", "inf", "Mon, 23 Nov 2026 11:00:31 GMT"])
+@pytest.mark.parametrize("status", [429, 503])
+def test_it_asks_no_more_when_stripe_wants_to_be_left_alone(retry_after: str, status: int) -> None:
+    """A `Retry-After` of more than half a minute is not cut short: whoever asked comes back at its next time."""
+    asking = bench([Said(status, headers={"Retry-After": retry_after})])
+
+    problem = problem_of(asking)
+
+    assert (problem.kind, len(asking.asked)) == (ProblemKind.UNAVAILABLE, 1)
 
 
 @pytest.mark.parametrize("headers", [{}, {"Retry-After": "soon"}, {"Retry-After": "Mon, 23 Nov"}])
@@ -92,6 +106,18 @@ def test_it_ends_its_wait_at_once_when_it_must_stop(requests_per_s: float) -> No
         asking.gateway.ask("/v1/events")
     assert len(asking.asked) == 1
     soon.join()
+
+
+def test_it_gives_signs_of_life_while_it_waits_for_its_turn() -> None:
+    """Whoever waits long in the row is not taken for dead: never more than five seconds pass without a sign."""
+    looked: list[float] = []
+    asking = bench([GOOD], requests_per_s=0.05, before_asking=lambda: looked.append(asking.clock()))
+
+    for _ in range(3):
+        asking.gateway.ask("/v1/events")
+
+    assert [later - earlier for earlier, later in pairwise(looked)] == [5] * 8
+    assert pauses_s(asking) == [20, 20]
 
 
 def test_it_spaces_its_requests_and_slows_down_after_too_many() -> None:

@@ -21,6 +21,7 @@ from reconciler.cli.demo import verdict
 from reconciler.cli.demo.board import WIDTH, Board
 from reconciler.cli.demo.house import House, furnished, reconciler, theatre
 from reconciler.cli.demo.ledger import Ledger
+from reconciler.cli.status import PACE
 from reconciler.config import load
 from reconciler.core.observation import moment
 from reconciler.db import events, migrate
@@ -132,6 +133,7 @@ def _ledger(house: House, programme: Programme) -> Iterator[Ledger]:
         with db.writing() as tx:
             events.settle_setting(tx, "mode", "test")
             events.settle_setting(tx, "since", moment(programme.start_ms).date().isoformat())
+            events.settle_setting(tx, PACE, str(SPEED))
         yield Ledger(db, policy_of(settings, db))
     finally:
         db.close()

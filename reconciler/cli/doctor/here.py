@@ -5,7 +5,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Final
 
-from reconciler.cli.context import Refused, database, description_of, invoices_of
+from reconciler.cli import lateness
+from reconciler.cli.context import Refused, database, description_of, invoices_of, now
 from reconciler.cli.lines import Colour, Line
 from reconciler.cli.output import cell
 from reconciler.config import Settings, SettingsError, redacted_url, require
@@ -14,6 +15,13 @@ from reconciler.db.migrate import SchemaMismatch
 from reconciler.db.session import Database, StatementFailed, StorageUnavailable
 from reconciler.stripe_api.signature import SignatureFault
 
+_NO_DATABASE: Final = (
+    StorageUnavailable,
+    StatementFailed,
+    SchemaMismatch,
+    Refused,
+    SettingsError,
+)
 # After so long without a good delivery a bad one is no stranger's any more, it is all that comes.
 _QUIET: Final = timedelta(days=1)
 
@@ -53,6 +61,18 @@ def settings_lines(settings: Settings) -> Iterator[Line]:
         )
 
 
+def expects_webhooks(settings: Settings) -> bool:
+    """Whether somebody means webhooks to come here; where the database does not tell, the secret alone does."""
+    has_secret = bool(settings.secrets.stripe_webhook_secret)
+    try:
+        with database(settings) as db, db.reading() as tx:
+            at = now()
+            seen = lateness.arrivals(tx, at, counts_from=None, has_secret=has_secret)
+            return lateness.expects_webhooks(seen, at)
+    except _NO_DATABASE:
+        return has_secret
+
+
 def database_lines(settings: Settings) -> Iterator[Line]:
     """Whether the database is there and right, and what its count of deliveries says."""
     where = redacted_url(settings.secrets.database_url.get_secret_value())
@@ -61,7 +81,7 @@ def database_lines(settings: Settings) -> Iterator[Line]:
             with db.reading() as tx:
                 health = queries.health(tx)
             invoices = list(_invoices(settings, db))
-    except (StorageUnavailable, StatementFailed, SchemaMismatch, Refused, SettingsError) as error:
+    except _NO_DATABASE as error:
         yield Line(Colour.RED, "database", f"{where}: {error}")
         return
     yield Line(Colour.GOOD, "database", f"{where}, schema right")
