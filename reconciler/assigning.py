@@ -7,6 +7,7 @@ that two people who assign the same money at the same time can't both get it.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Final
 
 from reconciler.apply import Policy, apply_payment_state
 from reconciler.core.assigning import Obstacle, Place, Shares, add_share
@@ -17,6 +18,9 @@ from reconciler.db import invoices as invoice_rows
 from reconciler.db import ledgers
 from reconciler.db import payments as payment_rows
 from reconciler.db.session import Database, Tx
+
+BY_ID: Final = "id:"
+"""What a person writes before an id, so that it is not taken for a number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,21 +84,20 @@ def unassign(db: Database, policy: Policy, payment_id: str, *, by: By, now: date
 
 
 def invoice_called(tx: Tx, policy: Policy, key: str) -> Invoice:
-    """The one invoice with this id, or else with this number. Raises NotDecided."""
-    named = [Reference(ReferenceKind.METADATA, key)]
+    """The one invoice with this id or number; `id:7` is an id and no number. Raises NotDecided."""
+    ids = [key.removeprefix(BY_ID)] if key.startswith(BY_ID) else []
+    named = [] if ids else [Reference(ReferenceKind.METADATA, key)]
     try:
-        found = invoice_rows.find(tx, policy.invoices, (), named, for_update=False)
+        found = invoice_rows.find(tx, policy.invoices, ids, named, for_update=False)
     except invoice_rows.UnreadableInvoice as error:
         raise NotDecided(f"{error}: mend that row first") from None
-    if key in found:
-        return found[key]
     if len(found) > 1:
-        ids = ", ".join(sorted(found))
-        raise NotDecided(
-            f"{len(found)} invoices have the number {key!r}: name one by its id, {ids}"
-        )
+        meant = " or ".join(f"{BY_ID}{each}" for each in sorted(found))
+        raise NotDecided(f"{len(found)} invoices have the id or number {key!r}: say {meant}")
     if not found:
-        raise NotDecided(f"no invoice has the id or number {key!r}")
+        raise NotDecided(
+            f"no invoice has the id or number {key!r}; `reconciler invoices list` shows them"
+        )
     return next(iter(found.values()))
 
 
@@ -103,7 +106,8 @@ def _place(tx: Tx, payment_id: str) -> Place:
     if payment is None:
         near = sorted(payment_rows.naming(tx, [payment_id]))
         hint = f"; it is of the payment {near[0]}" if len(near) == 1 else ""
-        raise NotDecided(f"no payment has the id {payment_id!r}{hint}")
+        mend = hint or "; `reconciler payments list` shows them"
+        raise NotDecided(f"no payment has the id {payment_id!r}{mend}")
     allocations, decision = ledgers.placed(tx, payment_id)
     return Place(payment=payment, allocations=allocations, decision=decision)
 

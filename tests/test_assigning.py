@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from reconciler.apply import Policy, apply_payment_state
-from reconciler.assigning import By, NotDecided, assign, unassign
+from reconciler.assigning import By, NotDecided, assign, invoice_called, unassign
 from reconciler.core.observation import (
     Assignment,
     Evidence,
@@ -25,6 +25,7 @@ from reconciler.db.digest import digest
 from reconciler.db.session import Database
 from reconciler.verify import verify
 from tests.core import builders as b
+from tests.journeys.conftest import write_invoices
 
 POLICY = Policy()
 NOW = b.at(7200)
@@ -224,7 +225,7 @@ REFUSED = {
     "a payment that is not there": ("pi_9", "i1", None, "no payment has the id 'pi_9'"),
     "a charge of a payment": ("ch_1", "i1", None, "no payment has the id 'ch_1'; it is of the payment pi_1"),
     "an invoice that is not there": ("pi_1", "i9", None, "no invoice has the id or number 'i9'"),
-    "a number of two": ("pi_1", "TWIN", None, "2 invoices have the number 'TWIN': name one by its id, i3, i4"),
+    "a number of two": ("pi_1", "TWIN", None, "2 invoices have the id or number 'TWIN': say id:i3 or id:i4"),
     "more than came": ("pi_1", "i1", "10.01", "only 10.00 EUR of pi_1 is left; there is nowhere"),
     "a comma": ("pi_1", "i1", "4,00", "--amount: '4,00' is not an amount"),
     "three decimals": ("pi_1", "i1", "4.000", "--amount: 4.000 has more decimals than EUR"),
@@ -405,3 +406,18 @@ def test_it_ends_in_the_same_books_however_events_and_decisions_are_mixed(
     assert books.digest() == straight
     assert books.all_words() == words
     assert books.problems() == ()
+
+
+def test_it_guesses_nothing_between_an_id_and_a_number(database: Database) -> None:
+    """A name that is one invoice's id and another's number is refused; `id:` before it says which is meant."""
+    write_invoices(
+        database,
+        {"id": "1007", "number": "2007", "amount_due": 1000},
+        {"id": "7", "number": "1007", "amount_due": 1000},
+    )
+    with database.reading() as tx:
+        with pytest.raises(NotDecided, match="say id:1007 or id:7"):
+            invoice_called(tx, POLICY, "1007")
+        found = invoice_called(tx, POLICY, "id:1007")
+
+    assert found.number == "2007"

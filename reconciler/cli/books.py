@@ -62,7 +62,9 @@ def show(payment_id: str, config: Config = None, as_json: AsJson = False) -> Non
         found = queries.payment(tx, payment_id)
         decisions = exceptions.decisions(tx, [payment_id])
     if found is None:
-        raise Refused(f"no payment has the id {payment_id!r}", 1)
+        raise Refused(
+            f"no payment has the id {payment_id!r}; `reconciler payments list` shows them", 1
+        )
     if as_json:
         say_json({**found, "decisions": decisions})
         return

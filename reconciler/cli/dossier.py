@@ -156,7 +156,7 @@ def _facts(story: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         yield "because", story["fingerprint"]
     if story["kind"] == ExceptionKind.CONFLICTING_FACTS:
         yield "because", story["fingerprint"]
-    if story["resolved_by"]:
+    if story["state"] == exceptions.RESOLVED:
         yield "resolved", f"{cell(story['closed_at'])} by {story['resolved_by']}: {story['reason']}"
     if object_:
         yield object_["kind"], f"{object_['id']}, {object_['status']}"

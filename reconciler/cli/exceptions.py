@@ -91,7 +91,7 @@ def resolve(
         at = cell(row["closed_at"])
         say(f"Nothing changed: {row['resolved_by']} resolved it at {at}: {row['reason']}")
     else:
-        say(f"Nothing changed: it closed by itself at {cell(row['closed_at'])}.")
+        say(f"Nothing changed: it is over since {cell(row['closed_at'])}.")
 
 
 def _row(tx: Tx, exception_id: int) -> dict[str, Any]:

@@ -29,7 +29,11 @@ def explain(invoice: str, config: Config = None, as_json: AsJson = False) -> Non
         with db.reading() as tx:
             found = queries.invoice(tx, invoice, source)
             if found is None:
-                raise Refused(f"no invoice has the id or number {invoice!r}", 1)
+                raise Refused(
+                    f"no invoice, or more than one, has the id or number {invoice!r}:"
+                    " `reconciler invoices list` shows them",
+                    1,
+                )
             story = story_of(tx, found, source.day_zone)
     if as_json:
         say_json(story)

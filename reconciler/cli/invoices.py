@@ -108,7 +108,11 @@ def show(key: str, config: Config = None, as_json: AsJson = False) -> None:
         with db.reading() as tx:
             invoice = queries.invoice(tx, key, source)
             if invoice is None:
-                raise Refused(f"no invoice has the id or number {key!r}", 1)
+                raise Refused(
+                    f"no invoice, or more than one, has the id or number {key!r}:"
+                    " `reconciler invoices list` shows them",
+                    1,
+                )
             settlement = queries.settlement(tx, invoice["id"])
             payments = queries.allocations_of_invoice(tx, invoice["id"])
             claims = queries.claims_of_invoice(tx, invoice["id"])

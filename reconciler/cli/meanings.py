@@ -35,7 +35,7 @@ MEANINGS: Final = MappingProxyType(
         ),
         Kind.SECOND_PAYMENT: Meaning(
             "The invoice was paid without one of its payments, or was marked paid by hand.",
-            "Refund one payment at Stripe, or take it back and assign it to another invoice.",
+            "Refund one or assign it elsewhere; if your app said `paid` because of this very one, resolve this.",
         ),
         Kind.WRONG_CURRENCY: Meaning(
             "Money in another currency than the invoice's is held for it; none is ever converted.",
@@ -74,7 +74,7 @@ MEANINGS: Final = MappingProxyType(
             "Look for a refund of another payment's money, and put the decision right.",
         ),
         Kind.PAID_HERE_NOT_AT_STRIPE: Meaning(
-            "The invoice says `paid` and names a payment of Stripe's, of which no money is known.",
+            "The invoice says `paid`, and no money of Stripe's is known for it.",
             "Look the payment up in the Dashboard. Was the invoice marked paid too early?",
         ),
         Kind.EVENT_DEAD: Meaning(

@@ -19,7 +19,7 @@ from reconciler.db.session import Tx
 MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
     {
         InvoiceStatus.REVIEW: "what is known contradicts itself, or money came in another currency",
-        InvoiceStatus.DISPUTED: "the payer disputes a payment of it",
+        InvoiceStatus.DISPUTED: "a payment of it is disputed, or was won and its money is not back yet",
         InvoiceStatus.OVERPAID: "more is held than is due",
         InvoiceStatus.PAID: "exactly what is due is held",
         InvoiceStatus.CHARGED_BACK: "a dispute took money back",
@@ -28,7 +28,7 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
         InvoiceStatus.PROCESSING: "a payment is on its way",
         InvoiceStatus.AUTHORIZED: "a payment is authorised, and not captured yet",
         InvoiceStatus.REFUNDED: "everything was given back",
-        InvoiceStatus.FAILED: "the last attempt to pay it failed",
+        InvoiceStatus.FAILED: "an attempt to pay it failed",
         InvoiceStatus.UNPAID: "nothing was received",
     }
 )
@@ -43,7 +43,7 @@ _RULES: Final[Mapping[str, str]] = MappingProxyType(
         Rule.SPLIT_BY_STORED_IDS: "several invoices store its id, and share it if it is exactly their totals together",
         Rule.CONFLICT: "its names disagree about the invoice",
         Rule.NOT_BORNE_OUT: "only the payer's reference names an invoice, and amount or currency are others",
-        Rule.UNMATCHED: "it names no invoice",
+        Rule.UNMATCHED: "nothing in it names exactly one invoice",
         Rule.FOREIGN: "it is none of ours",
     }
 )

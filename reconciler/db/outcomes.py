@@ -154,14 +154,17 @@ def _store_exceptions(
     tx: Tx, decision: Decision, ledger: Ledger, rules: Rules, now: datetime
 ) -> None:
     rows = [_exception(each, rules, now) for each in decision.opened]
-    update_columns = ("fingerprint", "state", "amount", "currency", "closed_at", "resolved_by")
-    upsert_by(
-        tx,
-        tables.exceptions,
-        rows,
-        key=("kind", "subject"),
-        update=(*update_columns, "reason", "stripe_at", "counts_from"),
-    )
+    went_on = [each for each in rows if (each["kind"], each["subject"]) in ledger.open_exceptions]
+    began = [each for each in rows if each not in went_on]
+    names = ("fingerprint", "state", "amount", "currency", "closed_at", "resolved_by", "reason")
+    for part, more in ((went_on, ()), (began, ("opened_at",))):
+        upsert_by(
+            tx,
+            tables.exceptions,
+            part,
+            key=("kind", "subject"),
+            update=(*names, "stripe_at", "counts_from", *more),
+        )
     cleared = sorted(decision.cleared & {*ledger.open_exceptions, *ledger.resolved})
     if cleared:
         column = tables.exceptions.c

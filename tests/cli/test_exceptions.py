@@ -187,7 +187,7 @@ def test_it_says_that_an_exception_has_closed_by_itself(queue: Commands) -> None
     answer = decide(queue, "resolve", "1")
 
     assert answer.code == 0
-    assert answer.out.startswith("Nothing changed: it closed by itself at ")
+    assert answer.out.startswith("Nothing changed: it is over since ")
 
 
 ALERTS = [
@@ -296,10 +296,10 @@ def test_it_says_why_a_payers_word_did_not_count(commands: Commands, inbox: Inbo
 
 WRONG = [
     (("assign", "pi_1", "INV-007", "--amount", "12,50", *BY), 2, "--amount: '12,50' is not an amount: write digits and one '.', like 1234.50"),
-    (("assign", "pi_9", "INV-007", *BY), 1, "no payment has the id 'pi_9'"),
-    (("assign", "pi_1", "INV-999", *BY), 1, "no invoice has the id or number 'INV-999'"),
+    (("assign", "pi_9", "INV-007", *BY), 1, "no payment has the id 'pi_9'; `reconciler payments list` shows them"),
+    (("assign", "pi_1", "INV-999", *BY), 1, "no invoice has the id or number 'INV-999'; `reconciler invoices list` shows them"),
     (("assign", "pi_\udcff", "INV-007", *BY), 1, "nothing has the id or number 'pi_\\udcff'"),
-    (("unassign", "pi_9", *BY), 1, "no payment has the id 'pi_9'"),
+    (("unassign", "pi_9", *BY), 1, "no payment has the id 'pi_9'; `reconciler payments list` shows them"),
     (("resolve", "99", *BY), 1, "no exception has the number 99"),
     (("assign", "pi_1", "INV-007", "--by", "ann", "--reason", "  "), 2, 'a decision needs its reason: --reason "phoned the customer"'),
     (("resolve", "1", "--by", " ", "--reason", "x"), 2, "who decides is not known: say --by NAME"),

@@ -11,6 +11,7 @@ from tests.cli.bodies import event, intent
 from tests.cli.conftest import deliver, import_invoices
 from tests.cli.program import MODE, Commands, Program
 
+NO_INVOICE = "no invoice, or more than one, has the id or number 'nope': `reconciler invoices list` shows them"
 HEAD = "id,currency,amount_due\n"
 
 
@@ -371,9 +372,12 @@ def test_it_shows_an_invoice_with_its_payments(commands: Commands, inbox: Inbox)
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (("invoices", "show", "nope"), "no invoice has the id or number 'nope'"),
-        (("explain", "nope"), "no invoice has the id or number 'nope'"),
-        (("payments", "show", "nope"), "no payment has the id 'nope'"),
+        (("invoices", "show", "nope"), NO_INVOICE),
+        (("explain", "nope"), NO_INVOICE),
+        (
+            ("payments", "show", "nope"),
+            "no payment has the id 'nope'; `reconciler payments list` shows them",
+        ),
         (("events", "show", "nope"), "no event has the id 'nope'"),
         (("events", "retry", "nope"), "no event has the id 'nope'"),
         (("exceptions", "show", "7"), "no exception has the number 7"),
