@@ -421,3 +421,25 @@ def test_it_guesses_nothing_between_an_id_and_a_number(database: Database) -> No
         found = invoice_called(tx, POLICY, "id:1007")
 
     assert found.number == "2007"
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("decide", ["assign", "unassign"])
+def test_it_ends_a_conflict_as_if_there_had_been_none(
+    books: Books, at_once: bool, decide: str
+) -> None:
+    """An invoice that was paid before a second name came gets its word back, whichever of both was told first."""
+    named = b.event(b.intent(references=NAMED))
+    other = frozenset({Reference(ReferenceKind.SESSION_METADATA, "INV-2")})
+    session = b.event(b.session(references=other), 20, "evt_2")
+    for told in [[named, session]] if at_once else [[named], [session]]:
+        books.tell(*told)
+
+    if decide == "assign":
+        books.assign("i2")
+    else:
+        books.unassign()
+
+    assert books.words("i1") == ("open", "unpaid", None)
+    assert books.words("i2")[0] == ("paid" if decide == "assign" else "open")
+    assert books.problems() == ()

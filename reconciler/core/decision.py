@@ -189,14 +189,18 @@ def _invoice(  # noqa: PLR0913 - one invoice with all that its settlement rests 
 
 
 def _taken_by_a_person(payments: Iterable[PaymentChange], ledger: Ledger) -> frozenset[str]:
-    """The invoices from which a person's decision moved money away."""
+    """The invoices from which a person's decision moved money away, or ended a conflict in which names had put them."""
     taken = set()
     for each in payments:
+        if each.match.rule is not Rule.ASSIGNED:
+            continue
         left = {share.invoice_id: share.amount_minor for share in each.match.allocations}
         for earlier in ledger.allocations.get(each.book.id, ()):
-            is_less = left.get(earlier.invoice_id, -1) < earlier.amount_minor
-            if is_less and each.match.rule is Rule.ASSIGNED:
+            if left.get(earlier.invoice_id, -1) < earlier.amount_minor:
                 taken.add(earlier.invoice_id)
+        # A conflict takes the money away before anybody decides, and leaves our word where it was.
+        named = {id_ for id_, holders in ledger.claims.items() if each.book.id in holders}
+        taken |= named - left.keys()
     return frozenset(taken)
 
 
