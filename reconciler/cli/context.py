@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -14,11 +14,11 @@ from reconciler.apply import Policy
 from reconciler.config import Invoices, Settings, SettingsError, load, require
 from reconciler.core.ledger import Rules
 from reconciler.core.observation import ms
-from reconciler.db import events, migrate
+from reconciler.db import events, migrate, queries
 from reconciler.db.adopted import Unmappable, adopt
 from reconciler.db.fitting import Description
 from reconciler.db.invoice_table import EMBEDDED, InvoiceTable
-from reconciler.db.session import Database, open_database, transaction_open
+from reconciler.db.session import Database, Tx, open_database, transaction_open
 from reconciler.inbox import Inbox
 from reconciler.stripe_api.gateway import Access, Gateway
 from reconciler.stripe_api.translate import Vocabulary, parse_ignore
@@ -123,6 +123,18 @@ def invoices_of(settings: Settings, db: Database) -> InvoiceTable:
             return adopt(tx, description_of(settings))
     except Unmappable as refused:
         raise SettingsError(refused.problems) from None
+
+
+def invoice_called(tx: Tx, key: str, table: InvoiceTable) -> dict[str, Any]:
+    """The one invoice with this id or number, in our words, or a plain answer."""
+    found = queries.invoice(tx, key, table)
+    if found is None:
+        raise Refused(
+            f"no invoice, or more than one, has the id or number {key!r}:"
+            " `reconciler invoices list` shows them",
+            1,
+        )
+    return found
 
 
 def description_of(settings: Settings) -> Description:

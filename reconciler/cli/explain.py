@@ -6,16 +6,15 @@ from typing import Any, Final
 from reconciler.cli.context import (
     AsJson,
     Config,
-    Refused,
     app,
     database,
+    invoice_called,
     invoices_of,
     settings_of,
 )
 from reconciler.cli.lateness import sentence
 from reconciler.cli.output import cell, money, say, say_json, say_wrapped
 from reconciler.cli.story import MEANINGS, claim_words, due_words, rule_words, story_of
-from reconciler.db import queries
 
 _INDENT: Final = " " * len("2026-01-01 00:00:00  ")
 
@@ -27,13 +26,7 @@ def explain(invoice: str, config: Config = None, as_json: AsJson = False) -> Non
     with database(settings) as db:
         source = invoices_of(settings, db)
         with db.reading() as tx:
-            found = queries.invoice(tx, invoice, source)
-            if found is None:
-                raise Refused(
-                    f"no invoice, or more than one, has the id or number {invoice!r}:"
-                    " `reconciler invoices list` shows them",
-                    1,
-                )
+            found = invoice_called(tx, invoice, source)
             story = story_of(tx, found, source.day_zone)
     if as_json:
         say_json(story)

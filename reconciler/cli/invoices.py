@@ -13,6 +13,7 @@ from reconciler.cli.context import (
     Refused,
     app,
     database,
+    invoice_called,
     invoices_of,
     now,
     policy_of,
@@ -106,13 +107,7 @@ def show(key: str, config: Config = None, as_json: AsJson = False) -> None:
     with database(settings) as db:
         source = invoices_of(settings, db)
         with db.reading() as tx:
-            invoice = queries.invoice(tx, key, source)
-            if invoice is None:
-                raise Refused(
-                    f"no invoice, or more than one, has the id or number {key!r}:"
-                    " `reconciler invoices list` shows them",
-                    1,
-                )
+            invoice = invoice_called(tx, key, source)
             settlement = queries.settlement(tx, invoice["id"])
             payments = queries.allocations_of_invoice(tx, invoice["id"])
             claims = queries.claims_of_invoice(tx, invoice["id"])

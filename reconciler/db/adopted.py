@@ -16,7 +16,14 @@ from reconciler.db.fitting import CONSTANT, MOMENT_NAMES, Description, close, pr
 from reconciler.db.foreign import AsItIs, AsMoment, Kind
 from reconciler.db.invoice_table import WRITTEN, InvoiceTable
 from reconciler.db.invoices import UnreadableInvoice, sample
-from reconciler.db.live_table import MOMENTS, LiveTable, epoch_columns, look_at, names_beside
+from reconciler.db.live_table import (
+    MOMENTS,
+    LiveTable,
+    epoch_columns,
+    grant,
+    look_at,
+    names_beside,
+)
 from reconciler.db.session import Tx, savepoint
 from reconciler.db.tables import metadata, settlements
 
@@ -46,16 +53,6 @@ def adopt(tx: Tx, described: Description) -> InvoiceTable:
     _require_own_words(tx, described, found)
     _require_one_of_each(tx, described, found, live)
     return found
-
-
-def grant(tx: Tx, found: InvoiceTable) -> str:
-    """The rights that our user needs, as a person would give them."""
-    quote = tx.dialect.identifier_preparer.quote
-    columns = ", ".join(quote(str(found.columns[each].name)) for each in found.written)
-    rights = f"SELECT, UPDATE ({columns})" if columns else "SELECT"
-    whole = tx.dialect.identifier_preparer.format_table(found.table)
-    user = tx.scalar(select(func.current_user()))
-    return f"GRANT {rights} ON {whole} TO {quote(str(user))}"
 
 
 def _built(tx: Tx, described: Description, live: LiveTable) -> InvoiceTable:
@@ -122,12 +119,13 @@ def _remembered(
 
 def _try(tx: Tx, described: Description, found: InvoiceTable) -> None:
     """Read some rows as they will be read, so that a missing right or a wrong filter is told at the start."""
-    mends = {described.only: "[invoices] filter: must be a condition on the table's rows, in SQL"}
-    mends[""] = f"our user needs the right to use the schema, and {_rights(tx, found)}"
-    for only, mend in sorted(mends.items()):
+    for is_filtered, mend in (
+        (False, f"our user needs the right to use the schema, and {_rights(tx, found)}"),
+        (True, "[invoices] filter: must be a condition on the table's rows, in SQL"),
+    ):
         try:
             with savepoint(tx):
-                rows = sample(tx, found, only=only, limit=_SAMPLE)
+                rows = sample(tx, found, limit=_SAMPLE, is_filtered=is_filtered)
         except StatementFailed as refused:
             raise Unmappable([f"[invoices] table {described.table}: {refused}; {mend}"]) from None
     bad = [each for each in rows if isinstance(each, UnreadableInvoice)]
@@ -136,7 +134,9 @@ def _try(tx: Tx, described: Description, found: InvoiceTable) -> None:
 
 
 def _rights(tx: Tx, found: InvoiceTable) -> str:
-    return grant(tx, found) if tx.dialect.name == "postgresql" else "to read and write the file"
+    if tx.dialect.name != "postgresql":
+        return "to read and write the file"
+    return grant(tx, found.table, updates=[found.columns[each].name for each in found.written])
 
 
 def _require_own_words(tx: Tx, described: Description, found: InvoiceTable) -> None:

@@ -12,7 +12,14 @@ from reconciler.db.fitting import Description
 from reconciler.db.foreign import Kind
 from reconciler.db.invoice_table import NAMING, WRITTEN, InvoiceTable
 from reconciler.db.invoices import UnreadableInvoice, sample
-from reconciler.db.live_table import LiveTable, look_at
+from reconciler.db.live_table import (
+    LiveTable,
+    grant,
+    look_at,
+    our_user,
+    quoted,
+    quoted_table,
+)
 from reconciler.db.session import Tx
 
 _SAMPLE: Final = 1000
@@ -62,16 +69,14 @@ def left_out(table: InvoiceTable) -> list[str]:
 def _rights(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
     if tx.dialect.name != "postgresql":
         return
-    whole = _quoted(tx, table)
+    whole = quoted_table(tx, table.table)
     asked = text("SELECT has_column_privilege(:whole, :name, 'UPDATE')")
     names = [_name(table, each) for each in table.written]
     rows = {each: tx.execute(asked, {"whole": whole, "name": each}).scalar_one() for each in names}
     missing = [each for each, allowed in rows.items() if not allowed]
     if missing:
-        columns = ", ".join(_quote(tx, each) for each in missing)
-        user = tx.execute(select(func.current_user())).scalar_one()
-        grant = f"GRANT UPDATE ({columns}) ON {whole} TO {_quote(tx, str(user))}"
-        yield Finding(f"{', '.join(missing)} can't be written: {grant}", is_bad=True)
+        line = grant(tx, table.table, reads=False, updates=missing)
+        yield Finding(f"{', '.join(missing)} can't be written: {line}", is_bad=True)
 
 
 def _rows_hidden(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
@@ -79,8 +84,8 @@ def _rows_hidden(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
     if tx.dialect.name != "postgresql":
         return
     asked = text("SELECT row_security_active(:whole)")
-    if tx.execute(asked, {"whole": _quoted(tx, table)}).scalar_one():
-        user = _quote(tx, str(tx.execute(select(func.current_user())).scalar_one()))
+    if tx.execute(asked, {"whole": quoted_table(tx, table.table)}).scalar_one():
+        user = our_user(tx)
         yield Finding(
             f"row security hides rows of {table.table.name} from us: ALTER ROLE {user} BYPASSRLS, or policies for"
             f" {user} that let it select and update every invoice",
@@ -162,7 +167,7 @@ def _is_never_reused(tx: Tx, live: LiveTable) -> bool:
 
 
 def _unreadable(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
-    rows = sample(tx, table, only=table.only, limit=_SAMPLE)
+    rows = sample(tx, table, limit=_SAMPLE)
     bad = [each for each in rows if isinstance(each, UnreadableInvoice)]
     if bad:
         yield Finding(
@@ -181,10 +186,10 @@ def _indexes(tx: Tx, table: InvoiceTable) -> Iterator[Finding]:
 
 
 def _index_sql(tx: Tx, table: InvoiceTable, name: str) -> str:
-    on = f"ON {_quoted(tx, table)} ({_quote(tx, name)})"
+    on = f"ON {quoted_table(tx, table.table)} ({quoted(tx, name)})"
     if tx.dialect.name == "postgresql":
         return f"CREATE INDEX CONCURRENTLY {on}"
-    return f"CREATE INDEX {_quote(tx, f'ix_{table.table.name}_{name}')} {on}"
+    return f"CREATE INDEX {quoted(tx, f'ix_{table.table.name}_{name}')} {on}"
 
 
 def _led_by_an_index(tx: Tx, table: InvoiceTable) -> set[str]:
@@ -199,11 +204,3 @@ def _led_by_an_index(tx: Tx, table: InvoiceTable) -> set[str]:
 
 def _name(table: InvoiceTable, ours: str) -> str:
     return str(table.columns[ours].name)
-
-
-def _quoted(tx: Tx, table: InvoiceTable) -> str:
-    return tx.dialect.identifier_preparer.format_table(table.table)
-
-
-def _quote(tx: Tx, name: str) -> str:
-    return tx.dialect.identifier_preparer.quote(name)

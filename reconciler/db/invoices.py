@@ -14,7 +14,6 @@ from sqlalchemy import (
     case,
     exists,
     func,
-    literal_column,
     or_,
     select,
     union_all,
@@ -101,13 +100,13 @@ def find(
 
 
 def sample(
-    tx: Tx, invoices: InvoiceTable, *, only: str, limit: int
+    tx: Tx, invoices: InvoiceTable, *, limit: int, is_filtered: bool = True
 ) -> list[Invoice | UnreadableInvoice]:
-    """Some rows, with a condition or without one; one that can't be reckoned with as the reason."""
+    """Some rows that count, or of all there are; one that can't be reckoned with as the reason."""
     columns = [invoices.column(name).label(name) for name in _READ]
     asked = select(*columns).limit(limit)
     found: list[Invoice | UnreadableInvoice] = []
-    for row in tx.execute(asked.where(literal_column(f"({only})")) if only else asked).mappings():
+    for row in tx.execute(asked.where(invoices.rows()) if is_filtered else asked).mappings():
         try:
             found.append(_invoice(invoices, row))
         except UnreadableInvoice as unreadable:

@@ -1,6 +1,6 @@
 """What does the database say of a table that is not ours?"""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -84,6 +84,28 @@ def look_at(tx: Tx, table: str) -> LiveTable:
 def names_beside(tx: Tx, schema: str | None) -> list[str]:
     """The names of the tables in a schema."""
     return inspect(tx).get_table_names(schema)
+
+
+def grant(tx: Tx, table: Table, *, reads: bool = True, updates: Sequence[str]) -> str:
+    """The line by which somebody gives our user these rights on a table of theirs."""
+    columns = ", ".join(quoted(tx, each) for each in updates)
+    rights = [*(["SELECT"] if reads else []), *([f"UPDATE ({columns})"] if columns else [])]
+    return f"GRANT {', '.join(rights)} ON {quoted_table(tx, table)} TO {our_user(tx)}"
+
+
+def our_user(tx: Tx) -> str:
+    """Whom the database takes us for, as it is written in SQL."""
+    return quoted(tx, str(tx.scalar(select(func.current_user()))))
+
+
+def quoted(tx: Tx, name: str) -> str:
+    """A name as it is written in SQL."""
+    return tx.dialect.identifier_preparer.quote(name)
+
+
+def quoted_table(tx: Tx, table: Table) -> str:
+    """A table with its schema, as it is written in SQL."""
+    return tx.dialect.identifier_preparer.format_table(table)
 
 
 def epoch_columns(tx: Tx, live: LiveTable, names: list[str]) -> frozenset[str]:
