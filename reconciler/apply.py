@@ -12,7 +12,7 @@ from datetime import datetime
 from reconciler.core.decision import Change, Decision, decide
 from reconciler.core.doubts import questions
 from reconciler.core.known import Known, absorb, books, waived_sessions
-from reconciler.core.ledger import Rules
+from reconciler.core.ledger import Ledger, Rules
 from reconciler.core.observation import (
     Assignment,
     Evidence,
@@ -53,22 +53,11 @@ def apply_payment_state(
     named = _naming(tx, policy, seen)
     known = facts.load(tx, observations, {*named, *(each.payment_id for each in decisions)})
     change, after = _merge(known, observations, seen)
-    sessions = change.waived_sessions
-    around = {id_ for book in change.after.values() for id_ in (*book.refunds, *book.disputes)}
-    ledger = ledgers.load(
-        tx,
-        policy.invoices,
-        holders={*change.after, *sessions},
-        references={
-            *(name for book in change.after.values() for name in active_references(book)),
-            *(name for session in sessions.values() for name in session.names),
-        },
-        invoices_seen=seen,
-        subjects={*change.after, *around},
-    )
+    ledger = _ledger(tx, policy, change, for_update=True)
     decision = decide(change, ledger, policy.rules, ms(now))
     facts.store_around(tx, known, after)
     payment_rows.store(tx, decision.payments, source=source, now=now)
+    sessions = change.waived_sessions
     new = {id_: each for id_, each in sessions.items() if known.sessions.get(id_) != each}
     payment_rows.store_waivers(tx, new)
     outcomes.store(
@@ -84,6 +73,46 @@ def apply_payment_state(
     evidence_rows.store(tx, _worth_keeping(observations, change, after), source=source, now=now)
     evidence_rows.settle_fetches(tx, observations, questions(known, after), change.after, now)
     return decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Foreseen:
+    """What would be known and decided if some evidence were applied."""
+
+    known: Known
+    after: Known
+    change: Change
+    ledger: Ledger
+    decision: Decision
+
+
+def foresee(
+    tx: Tx, observations: Sequence[Observation], *, now: datetime, policy: Policy
+) -> Foreseen:
+    """Decide as `apply_payment_state` would, and write and lock nothing; `tx` may come from `Database.reading()`."""
+    known = facts.load(tx, observations)
+    change, after = _merge(known, observations, ())
+    ledger = _ledger(tx, policy, change, for_update=False)
+    decision = decide(change, ledger, policy.rules, ms(now))
+    return Foreseen(known=known, after=after, change=change, ledger=ledger, decision=decision)
+
+
+def _ledger(tx: Tx, policy: Policy, change: Change, *, for_update: bool) -> Ledger:
+    """What was decided before around everything that a change touches."""
+    sessions = change.waived_sessions
+    around = {id_ for book in change.after.values() for id_ in (*book.refunds, *book.disputes)}
+    return ledgers.load(
+        tx,
+        policy.invoices,
+        holders={*change.after, *sessions},
+        references={
+            *(name for book in change.after.values() for name in active_references(book)),
+            *(name for session in sessions.values() for name in session.names),
+        },
+        invoices_seen=change.invoices_seen,
+        subjects={*change.after, *around},
+        for_update=for_update,
+    )
 
 
 def _naming(tx: Tx, policy: Policy, invoices_seen: Sequence[str]) -> frozenset[str]:

@@ -51,6 +51,8 @@ def verify(db: Database, policy: Policy, *, now: datetime, rebuild: bool = False
         with db.reading() as tx:
             problems += _check_invoices(tx, page, policy, now)
         invoices, after = invoices + len(page), page[-1]
+    with db.reading() as tx:
+        problems += _check_sums(tx)
     return Report(payments, invoices, tuple(problems))
 
 
@@ -88,6 +90,14 @@ def _check_invoices(tx: Tx, ids: list[str], policy: Policy, now: datetime) -> It
         if row is not None and row["net"] != row["received"] - row["refunded"] - row["disputed"]:
             yield Problem(f"invoice {id_}", f"its net {row['net']} is not what its sums give")
     yield from _decided_otherwise(tx, Known(), frozenset(ids), policy, now)
+
+
+def _check_sums(tx: Tx) -> Iterator[Problem]:
+    """Page by page nobody would see money that is at two invoices, or at one and at none."""
+    for currency, (settled, allocated) in ledgers.sums(tx).items():
+        if settled != allocated:
+            words = f"invoices were settled with {settled}, and {allocated} is allocated to them"
+            yield Problem(f"all of {currency}", words)
 
 
 def _decided_otherwise(

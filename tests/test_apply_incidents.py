@@ -3,9 +3,10 @@
 from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from reconciler.apply import Policy, apply_payment_state
+from reconciler.core.ledger import Rules
 from reconciler.core.observation import (
     Assignment,
     Evidence,
@@ -172,3 +173,33 @@ def test_it_tells_of_a_failure_that_came_before_the_invoice(database: Database) 
 
     assert _invoice(database) == ("open", "failed")
     assert _notices(database) == ["payment_failed"]
+
+
+def test_it_asks_about_what_happens_today_to_old_money(database: Database) -> None:
+    """Reading the old opens nothing; a total edited today, a refund that fails and a dispute that is lost do, and stay open."""
+    policy = Policy(rules=Rules(since_ms=b.at_ms(1800)))
+
+    def told(*evidence: Evidence) -> set[str]:
+        with database.writing() as tx:
+            apply_payment_state(tx, evidence, source=Source.WEBHOOK, now=NOW, policy=policy)
+        with database.reading() as tx:
+            return {row["kind"] for row in queries.open_exceptions(tx, now=NOW)}
+
+    _add_invoice(database)
+    paid = b.read(b.intent(references=INV_1, created_ms=b.at_ms(0)), 3500)
+    refund = b.read(b.refund("succeeded", 100, created_ms=b.at_ms(10)), 3500)
+    dispute = b.read(b.dispute("under_review", amount_minor=200, created_ms=b.at_ms(10)), 3500)
+    at_first = told(paid, refund, dispute)
+    with database.writing() as tx:
+        tx.execute(update(tables.invoices).values(amount_due=1200))
+    edited = told(InvoiceSeen("i1"))
+    ended = told(
+        b.event(b.refund("failed", 100, created_ms=b.at_ms(10)), 3550),
+        b.event(b.dispute("lost", amount_minor=200, created_ms=b.at_ms(10)), 3550),
+    )
+
+    assert at_first == set()
+    assert edited == {"invoice_changed_after_paid"}
+    assert ended == {"invoice_changed_after_paid", "refund_failed", "dispute_lost"}
+    assert told(InvoiceSeen("i1"), paid) == ended
+    assert verify(database, policy, now=NOW, rebuild=True).problems == ()

@@ -177,6 +177,28 @@ def test_it_ends_a_disagreement(books: Books) -> None:
     assert books.problems() == ()
 
 
+def test_it_lets_a_person_confirm_what_a_rule_has_placed(books: Books) -> None:
+    """It was a rule's and is a person's from then on: a name that speaks against it later moves nothing. Again is nothing new."""
+    books.tell(b.event(b.intent(references=NAMED)))
+    before = books.parts()
+
+    is_new = books.assign("i1")
+    again = books.assign("i1")
+    with books.database.writing() as tx:
+        column = tables.invoices.c
+        tx.execute(
+            update(tables.invoices).where(column.id == "i2").values(stripe_payment_intent_id="pi_1")
+        )
+    books.tell(InvoiceSeen("i2"))
+
+    assert before == {"i1": (1000, "")}
+    assert (is_new, again) == (True, False)
+    assert books.parts() == {"i1": (1000, "ann")}
+    assert books.words("i1")[:2] == ("paid", "paid")
+    assert books.open() == set()
+    assert books.problems() == ()
+
+
 def test_it_changes_nothing_that_stands_so_already(books: Books) -> None:
     """The same decision again is no new one, and neither is taking back what is nowhere."""
     books.tell(PAID)

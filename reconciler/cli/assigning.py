@@ -11,7 +11,7 @@ from reconciler.cli.context import AsJson, Config, Refused, database, now, polic
 from reconciler.cli.deciding import ByName, Reason, decider
 from reconciler.cli.dossier import invoice_row, name_of, why
 from reconciler.cli.exceptions import group
-from reconciler.cli.output import money, say, say_json
+from reconciler.cli.output import money, say, say_json, say_wrapped
 from reconciler.db import exceptions, queries
 from reconciler.db.session import Database
 
@@ -83,16 +83,17 @@ def _tell(db: Database, policy: Policy, decided: Decided, *, as_json: bool) -> N
     names = {each["id"]: name_of(each) for each in invoices}
     for row in payment["allocations"]:
         name = names.get(row["invoice_id"], row["invoice_id"])
-        say(
-            f"{money(row['amount'], payment['currency'])} of {payment['id']} is at {name}: {why(row)}."
-        )
+        amount = money(row["amount"], payment["currency"])
+        say_wrapped(f"{amount} of {payment['id']} is at {name}: {why(row)}.", "  ")
     if not payment["allocations"]:
         say(f"Nothing of {payment['id']} is at any invoice.")
     for each in invoices:
-        say(f"Invoice {name_of(each)}: {each['status']}, {each['payment_status'] or 'no payment'}.")
+        words = f"{each['status']}, {each['payment_status'] or 'no payment'}"
+        say_wrapped(f"Invoice {name_of(each)}: {words}.", "  ")
     for row in open_:
         amount = f", {money(row['amount'], row['currency'])}" if row["amount"] is not None else ""
-        say(f"Open: {row['kind']} of {row['subject']}{amount} (exceptions show {row['id']}).")
+        open_one = f"{row['kind']} of {row['subject']}{amount}"
+        say_wrapped(f"Open: {open_one} (exceptions show {row['id']}).", "  ")
 
 
 def _require_plain(*names: str) -> None:

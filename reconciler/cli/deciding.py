@@ -20,12 +20,18 @@ REASON_MAX: Final = 1000
 
 def decider(by: str | None, reason: str) -> By:
     """Who decides and why, both as one line of text."""
+    name = name_of(by)
+    if not reason.strip():
+        raise Refused('a decision needs its reason: --reason "phoned the customer"')
+    return By(name, _line("--reason", reason, REASON_MAX))
+
+
+def name_of(by: str | None) -> str:
+    """Who asks or decides, as one line of text."""
     name = by if by is not None else os.environ.get("SUDO_USER") or os.environ.get("USER") or ""
     if not name.strip():
         raise Refused("who decides is not known: say --by NAME")
-    if not reason.strip():
-        raise Refused('a decision needs its reason: --reason "phoned the customer"')
-    return By(_line("--by", name, NAME_MAX), _line("--reason", reason, REASON_MAX))
+    return _line("--by", name, NAME_MAX)
 
 
 def _line(option: str, text: str, longest: int) -> str:

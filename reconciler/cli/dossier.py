@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import timedelta
+from types import MappingProxyType
 from typing import Any, Final
 
 from reconciler.apply import Policy
@@ -10,7 +11,7 @@ from reconciler.cli.meanings import MEANINGS
 from reconciler.cli.output import cell, details, money, say, say_wrapped, table
 from reconciler.core.candidates import Candidate, Reason, Wanted, rank
 from reconciler.core.exceptions import ExceptionKind
-from reconciler.core.matching import Rule
+from reconciler.core.matching import PAYER_CONTROLLED, Rule
 from reconciler.core.observation import Reference, ReferenceKind
 from reconciler.db import exceptions, queries
 from reconciler.db.prospects import prospects
@@ -21,9 +22,20 @@ Story = dict[str, Any]
 CANDIDATES_MAX: Final = 10
 _WITHOUT_PLACE: Final = {ExceptionKind.UNMATCHED_PAYMENT, ExceptionKind.CONFLICTING_REFERENCES}
 _SUMS: Final = ("received", "refunded", "disputed", "net")
-_NOT_BORNE_OUT: Final = (
-    "What the payer could edit names an invoice of another amount or currency: that proves nothing."
+_NOT_BORNE_OUT: Final = "it names an invoice of another amount or currency: that proves nothing."
+_KINDS: Final = MappingProxyType(
+    {
+        ReferenceKind.PAYMENT_INTENT: "the id of the payment that is stored on it",
+        ReferenceKind.CHECKOUT_SESSION: "the Checkout Session that is stored on it",
+        ReferenceKind.METADATA: "metadata",
+        ReferenceKind.FROZEN_METADATA: "metadata",
+        ReferenceKind.SESSION_METADATA: "metadata of the Checkout Session",
+        ReferenceKind.FROZEN_SESSION_METADATA: "metadata of the Checkout Session",
+        ReferenceKind.CLIENT_REFERENCE: "client_reference_id",
+        ReferenceKind.PAYMENT_LINK: "the Payment Link",
+    }
 )
+"""What each kind of name is called."""
 
 
 def gather(tx: Tx, policy: Policy, row: Mapping[str, Any]) -> Story:
@@ -105,16 +117,19 @@ def _candidate(each: Candidate) -> Story:
         "missing": each.prospect.missing_minor,
         "status": invoice.status,
         "reasons": [reason.value for reason in each.reasons],
-        "why": "; ".join(_words(reason, each.apart) for reason in each.reasons),
+        "named_by": sorted(each.named_by),
+        "why": "; ".join(_words(reason, each) for reason in each.reasons),
     }
 
 
-def _words(reason: Reason, apart: timedelta | None) -> str:
+def _words(reason: Reason, candidate: Candidate) -> str:
+    apart = candidate.apart
+    if reason is Reason.NAMED:
+        return f"named by {_called(candidate.named_by)}"
     if reason is Reason.CLOSE_IN_TIME and apart is not None:
         side = "before" if apart >= timedelta() else "after"
         return f"made {words_of(abs(apart))} {side} the payment"
     return {
-        Reason.NAMED: "named by the payment",
         Reason.SAME_AMOUNT: "same amount and currency",
         Reason.SAME_EMAIL: "same e-mail",
         Reason.SAME_LINK: "same Payment Link",
@@ -123,12 +138,16 @@ def _words(reason: Reason, apart: timedelta | None) -> str:
     }[reason]
 
 
+def _called(kinds: Iterable[ReferenceKind]) -> str:
+    return " and ".join(sorted({_KINDS[each] for each in kinds}))
+
+
 def tell(story: Mapping[str, Any]) -> None:
     """Say it all."""
     say(f"Exception {story['id']}: {story['kind']}, {story['state']}.")
     say_wrapped(story["means"])
     if story["fingerprint"].endswith(Rule.NOT_BORNE_OUT):
-        say_wrapped(_NOT_BORNE_OUT)
+        say_wrapped(f"By {_of_payer(story)}, which the payer controls, {_NOT_BORNE_OUT}")
     say()
     details(dict(_facts(story)))
     for each in story["invoices"]:
@@ -142,6 +161,15 @@ def tell(story: Mapping[str, Any]) -> None:
     if story["state"] == exceptions.OPEN:
         say()
         _tell_ways(story)
+
+
+def _of_payer(story: Mapping[str, Any]) -> str:
+    """By what an invoice is named that the payer could have chosen."""
+    named = {ReferenceKind(kind) for each in story["candidates"] for kind in each["named_by"]}
+    by_link = [each for each in story["candidates"] if Reason.SAME_LINK in each["reasons"]]
+    # A Payment Link of several invoices names none.
+    named |= {ReferenceKind.PAYMENT_LINK} if len(by_link) == 1 else set()
+    return _called(named & PAYER_CONTROLLED or PAYER_CONTROLLED)
 
 
 def _facts(story: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -216,12 +244,13 @@ def _tell_candidates(candidates: Iterable[Mapping[str, Any]]) -> None:
     say()
     say("Invoices that may be meant; none is assigned by itself:")
     table(
-        ("invoice", "due", "status", "why"),
+        ("invoice", "missing", "status", "why"),
         (
             (name_of(each), money(each["missing"], each["currency"]), each["status"], each["why"])
             for each in candidates
         ),
         empty="",
+        whole="invoice",
     )
 
 
@@ -232,11 +261,11 @@ def tell_decisions(decisions: Iterable[Mapping[str, Any]]) -> None:
         what = (
             f"{each['field']} {each['new']}" if each["subject_kind"] == "exception" else each["new"]
         )
-        say(f"{cell(each['at'])}  {each['subject_id']}: {what} ({each['rule']})")
+        say_wrapped(f"{cell(each['at'])}  {each['subject_id']}: {what} ({each['rule']})", "  ")
 
 
 def _tell_ways(story: Mapping[str, Any]) -> None:
     say_wrapped(story["mend"])
     if story["kind"] in _WITHOUT_PLACE:
         say(f'reconciler exceptions assign {story["subject"]} INVOICE --reason "..."')
-    say(f'reconciler exceptions resolve {story["id"]} --reason "..."')
+    say(f'reconciler exceptions resolve {story["id"]}@{story["tag"]} --reason "..."')

@@ -1,7 +1,8 @@
 """`exceptions list | show | resolve`: what needs a person, with the facts at hand, and what a person has seen to."""
 
+import re
 import sys
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 
@@ -18,14 +19,31 @@ from reconciler.cli.context import (
 )
 from reconciler.cli.deciding import ByName, Reason, decider
 from reconciler.cli.dossier import gather, tell
-from reconciler.cli.output import cell, money, say, say_json, table
+from reconciler.cli.output import cell, money, say, say_json, say_wrapped, table
 from reconciler.db import exceptions, queries
 from reconciler.db.session import Tx
 
 group = typer.Typer(help="What a person must look at.", no_args_is_help=True)
 app.add_typer(group, name="exceptions")
 
-Id = Annotated[int, typer.Argument(metavar="ID", min=1, max=2**63 - 1)]
+_DAY: Final = len("2026-03-01")
+_ID_MAX: Final = 2**63 - 1
+_SEEN: Final = re.compile(r"([1-9][0-9]{0,18})(?:@([0-9a-f]+))?")
+Id = Annotated[int, typer.Argument(metavar="ID", min=1, max=_ID_MAX)]
+
+
+class Seen(NamedTuple):
+    """An exception, and the tag under which a person saw it, if they say so."""
+
+    id: int
+    tag: str | None
+
+
+def _seen(text: str) -> Seen:
+    found = _SEEN.fullmatch(text)
+    if found is None or int(found[1]) > _ID_MAX:
+        raise typer.BadParameter(f"{text!r} is no number of an exception, such as 7 or 7@a1b2c3")
+    return Seen(int(found[1]), found[2])
 
 
 @group.command("list")
@@ -34,7 +52,7 @@ def list_(config: Config = None, limit: Limit = 200, as_json: AsJson = False) ->
     with database(settings_of(config)) as db, db.reading() as tx:
         found = queries.open_exceptions(tx, now=now(), limit=limit)
     if as_json:
-        say_json(found)
+        say_json([exceptions.tagged(row) for row in found])
     else:
         table(
             ("id", "kind", "subject", "amount", "since"),
@@ -44,11 +62,14 @@ def list_(config: Config = None, limit: Limit = 200, as_json: AsJson = False) ->
                     row["kind"],
                     row["subject"],
                     money(row["amount"], row["currency"]),
-                    row["stripe_at"] or row["opened_at"],
+                    cell(row["stripe_at"] or row["opened_at"])[:_DAY],
                 )
                 for row in found
             ),
             empty="Nothing needs a person.",
+            # A person copies it into the next command, and sees the day there.
+            whole="subject",
+            spare="since",
         )
     sys.exit(1 if found else 0)
 
@@ -69,7 +90,12 @@ def show(exception_id: Id, config: Config = None, as_json: AsJson = False) -> No
 
 @group.command("resolve")
 def resolve(
-    exception_id: Id,
+    exception: Annotated[
+        Seen,
+        typer.Argument(
+            metavar="ID", parser=_seen, help="Such as 7; 7@a1b2c3 only if it still says so."
+        ),
+    ],
     reason: Reason,
     by: ByName = None,
     config: Config = None,
@@ -78,18 +104,19 @@ def resolve(
     """Take an exception off the list: it comes back when its amounts or ids become others."""
     who = decider(by, reason)
     with database(settings_of(config)) as db, db.writing() as tx:
-        row = _row(tx, exception_id)
+        row = _row(tx, exception.id)
         is_open = row["state"] == exceptions.OPEN
         if is_open:
+            _require_seen(row, exception)
             exceptions.resolve(tx, row, by=who.name, reason=who.reason, now=now())
-        row = _row(tx, exception_id)
+        row = _row(tx, exception.id)
     if as_json:
         say_json({**row, "is_new": is_open})
     elif is_open:
-        say(f"Resolved {_named(row)}. It comes back when its amounts or ids become others.")
+        say_wrapped(f"Resolved {_named(row)}. It comes back when its amounts or ids become others.")
     elif row["state"] == exceptions.RESOLVED:
         at = cell(row["closed_at"])
-        say(f"Nothing changed: {row['resolved_by']} resolved it at {at}: {row['reason']}")
+        say_wrapped(f"Nothing changed: {row['resolved_by']} resolved it at {at}: {row['reason']}")
     else:
         say(f"Nothing changed: it is over since {cell(row['closed_at'])}.")
 
@@ -99,6 +126,15 @@ def _row(tx: Tx, exception_id: int) -> dict[str, Any]:
     if row is None:
         raise Refused(f"no exception has the number {exception_id}", 1)
     return row
+
+
+def _require_seen(row: dict[str, Any], seen: Seen) -> None:
+    """Nobody takes off the list what has changed since they looked at it."""
+    if seen.tag not in (None, row["tag"]):
+        again = f"reconciler exceptions show {seen.id}"
+        raise Refused(
+            f"exception {seen.id} has changed since you saw it: {_named(row)}. Look again: {again}"
+        )
 
 
 def _named(row: dict[str, Any]) -> str:

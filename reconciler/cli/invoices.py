@@ -1,7 +1,9 @@
 """`invoices import | list | show`: the embedded invoice table, or the app's own."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -20,8 +22,9 @@ from reconciler.cli.context import (
     settings_of,
 )
 from reconciler.cli.dossier import why
-from reconciler.cli.output import complain, details, money, say, say_json, table
+from reconciler.cli.output import complain, details, money, say, say_json, say_wrapped, table
 from reconciler.db import queries
+from reconciler.invoice_import import BadRow, Plan
 
 group = typer.Typer(help="The invoices.", no_args_is_help=True)
 app.add_typer(group, name="invoices")
@@ -33,6 +36,7 @@ def import_(
     config: Config = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Tell what would change.")] = False,
     skip_bad: Annotated[bool, typer.Option("--skip-bad", help="Leave bad rows out.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Import invoices from a CSV file: none, if a single row is bad."""
     settings = settings_of(config)
@@ -56,11 +60,35 @@ def import_(
         if not dry_run:
             policy, batch = policy_of(settings, db), settings.database.batch
             invoice_import.store(db, planned.writes, now=now(), policy=policy, batch=batch)
+    if as_json:
+        say_json(_outcome(planned, bad, dry_run=dry_run))
+    else:
+        _tell(file, planned, bad, dry_run=dry_run)
+
+
+def _outcome(planned: Plan, bad: Sequence[BadRow], *, dry_run: bool) -> dict[str, Any]:
+    return {
+        "dry_run": dry_run,
+        **{name: getattr(planned, name) for name in ("new", "changed", "unchanged")},
+        "left_out": [asdict(each) for each in bad],
+        "status_kept": [asdict(each) for each in planned.kept],
+    }
+
+
+def _tell(file: Path, planned: Plan, bad: Sequence[BadRow], *, dry_run: bool) -> None:
     verb = "would be imported" if dry_run else "imported"
     say(
         f"{len(planned.writes)} invoices {verb}: {planned.new} new, {planned.changed} changed;"
         f" {planned.unchanged} unchanged, {len(bad)} rows left out."
     )
+    for each in planned.kept if dry_run else ():
+        who = f"{file}:{each.line}: {each.invoice_id}"
+        say_wrapped(f"{who} says `{each.said}` and stays `paid`, as its payment made it.", "  ")
+    if planned.kept and not dry_run:
+        say_wrapped(
+            f"Of {len(planned.kept)} invoices the file says another status than the `paid` that their payments made:"
+            " that stays (--dry-run names them)."
+        )
 
 
 @group.command("list")

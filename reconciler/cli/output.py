@@ -9,14 +9,19 @@ import sys
 import textwrap
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final, Literal
 
 import msgspec
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from reconciler.core.hostile import visible
 from reconciler.core.money import format_amount
+
+_BETWEEN: Final = 2
+"""What a table leaves between two columns."""
 
 
 def complain(line: str) -> None:
@@ -54,20 +59,43 @@ def _encodable(value: Any) -> Any:
     return str(value)
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty: str) -> None:
-    """Print rows under their heads, or one sentence where there are none."""
-    lines = [[cell(each) for each in row] for row in rows]
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    empty: str,
+    whole: str = "",
+    spare: str = "",
+) -> None:
+    """Print rows under their heads, or one sentence where there are none.
+
+    Where the terminal is too narrow, the column `spare` is left out, and the others are broken before a word of `whole`.
+    """
+    lines = [list(map(cell, row)) for row in rows]
     if not lines:
         say(empty)
         return
     console = Console(file=sys.stdout, highlight=False, soft_wrap=False)
+    held = dict(zip(columns, zip(*lines, strict=True), strict=True))
+    widths = {name: max(map(cell_len, (name, *cells))) for name, cells in held.items()}
+    if sum(widths.values()) + _BETWEEN * (len(widths) - 1) > console.width:
+        held.pop(spare, None)
     shown = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        right = column in {"amount", "due", "received", "net"}
-        shown.add_column(column, justify="right" if right else "left", overflow="fold")
-    for line in lines:
-        shown.add_row(*(Text(each) for each in line))
+    for name, cells in held.items():
+        right = name in {"amount", "due", "missing", "received", "net"}
+        width = _whole_width((name, *cells), console.width // 2) if name == whole else None
+        justify: Literal["right", "left"] = "right" if right else "left"
+        shown.add_column(name, justify=justify, overflow="fold", width=width)
+    for line in zip(*held.values(), strict=True):
+        shown.add_row(*map(Text, line))
     console.print(shown)
+
+
+def _whole_width(cells: Sequence[str], most: int) -> int | None:
+    """The width at which no word of a column is broken, its cells on one line if there is room; None if there is none."""
+    words = [word for each in cells for word in each.split()]
+    fit = (max(map(cell_len, each), default=0) for each in (cells, words))
+    return next((width for width in fit if 0 < width <= most), None)
 
 
 def details(pairs: Mapping[str, Any]) -> None:
@@ -100,4 +128,4 @@ def money(amount_minor: int | None, currency: str) -> str:
 
 def safe(text: str) -> str:
     """Text without control characters or marks that reorder what is shown."""
-    return "".join(each if each.isprintable() else f"\\x{ord(each):02x}" for each in text)
+    return visible(text)

@@ -10,10 +10,11 @@ from datetime import datetime, tzinfo
 from types import MappingProxyType
 from typing import Any, Final
 
+from reconciler.cli.moves import move_words, paired, payments_in, rule_of
 from reconciler.cli.output import cell, money
 from reconciler.core.invoice import InvoiceStatus
 from reconciler.core.matching import Rule
-from reconciler.db import lateness, queries
+from reconciler.db import lateness, ledgers, queries
 from reconciler.db.session import Tx
 
 MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
@@ -34,19 +35,6 @@ MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
 )
 """What each `payment_status` means: the row of the rule that matched first."""
 
-_RULES: Final[Mapping[str, str]] = MappingProxyType(
-    {
-        Rule.STORED_ID: "the invoice stores its id at Stripe",
-        Rule.AGREEMENT: "everything that names an invoice names this one",
-        Rule.PAYER_REFERENCE: "the payer's reference names it, and amount and currency are exactly the invoice's",
-        Rule.PAYMENT_LINK: "no other invoice has its Payment Link, and amount and currency are exactly the invoice's",
-        Rule.SPLIT_BY_STORED_IDS: "several invoices store its id, and share it if it is exactly their totals together",
-        Rule.CONFLICT: "its names disagree about the invoice",
-        Rule.NOT_BORNE_OUT: "only the payer's reference names an invoice, and amount or currency are others",
-        Rule.UNMATCHED: "nothing in it names exactly one invoice",
-        Rule.FOREIGN: "it is none of ours",
-    }
-)
 # As `core.audit` writes it, in minor units.
 _SUMS: Final = re.compile(r"received (-?\d+), net (-?\d+) of (-?\d+) ([a-z]{3})")
 _CLAIMS: Final = MappingProxyType(
@@ -83,10 +71,13 @@ def story_of(tx: Tx, invoice: Mapping[str, Any], days: tzinfo | None = None) -> 
     `days` is the zone whose days `paid_at` holds, where it holds no more.
     """
     settlement = queries.settlement(tx, invoice["id"])
-    allocations = queries.allocations_of_invoice(tx, invoice["id"])
+    allocations = [
+        {**row, "deciders": _deciders(tx, row) if row["rule"] == Rule.ASSIGNED else []}
+        for row in queries.allocations_of_invoice(tx, invoice["id"])
+    ]
     claims = queries.claims_of_invoice(tx, invoice["id"])
     ids = {row["payment_id"] for row in allocations} | {row["holder_id"] for row in claims}
-    objects = _around(tx, ids)
+    objects = _around(tx, ids | payments_in(queries.transitions_of(tx, {invoice["id"]})))
     events = queries.events_about(tx, objects)
     transitions = queries.transitions_of(tx, {invoice["id"], *objects})
     notifications = queries.notifications_of(tx, invoice["id"])
@@ -108,13 +99,27 @@ def story_of(tx: Tx, invoice: Mapping[str, Any], days: tzinfo | None = None) -> 
 def rule_words(row: Mapping[str, Any]) -> str:
     """Why a payment belongs to an invoice, or does not."""
     if row["rule"] == Rule.ASSIGNED:
-        return f"{row['decided_by']} decided so: {row['reason']}"
-    return _RULES.get(row["rule"], str(row["rule"]))
+        return "; ".join(f"{each['by']} decided so: {each['reason']}" for each in row["deciders"])
+    return rule_of(row["rule"])
 
 
 def claim_words(row: Mapping[str, Any]) -> str:
     """What a payment or Session says of an invoice that does not get its money."""
     return _CLAIMS.get(row["kind"], str(row["kind"]))
+
+
+def _deciders(tx: Tx, allocation: Mapping[str, Any]) -> list[dict[str, str]]:
+    """Who gave an invoice the shares that it has of a payment, each once with the reason, in order."""
+    _, decision = ledgers.placed(tx, allocation["payment_id"])
+    if decision is None:
+        return []
+    authors = (
+        decision.author_of(count)
+        for count, (invoice_id, _) in enumerate(decision.shares, start=1)
+        if invoice_id == allocation["invoice_id"]
+    )
+    words = dict.fromkeys((each.by, each.reason) for each in authors)
+    return [{"by": by, "reason": reason} for by, reason in words]
 
 
 def _around(tx: Tx, payment_ids: Iterable[str]) -> set[str]:
@@ -146,9 +151,9 @@ def _steps(
     for row in reads:
         words = f"read at Stripe: {row['kind']} {row['object_id']} ({row['evidence']})"
         at(row["observed_at"]).causes.append(words)
-    for row in transitions:
+    for row, beside in paired(transitions):
         step = at(row["at"])
-        step.changes.append(_change(row, days))
+        step.changes.append(_change(row, beside, days))
         if not step.causes:
             step.causes.append(_cause(row))
     for row in notifications:
@@ -173,20 +178,17 @@ def _cause(row: Mapping[str, Any]) -> str:
     return f"{evidence}, {_CAME_BY.get(row['source'], row['source'])}"
 
 
-def _change(row: Mapping[str, Any], days: tzinfo | None) -> str:
-    subject = "invoice" if row["subject_kind"] == "invoice" else f"payment {row['subject_id']}"
-    if row["field"] == "invoice":
-        if row["new"] is None:
-            return f"{subject} belongs to no invoice: {rule_of(row['rule'])}"
-        return f"{subject} belongs to invoice {row['new']}: {rule_of(row['rule'])}"
+def _change(row: Mapping[str, Any], beside: Mapping[str, Any] | None, days: tzinfo | None) -> str:
     if row["subject_kind"] == "exception":
         return f"exception {row['field']} of {row['subject_id']} was resolved ({row['rule']})"
+    moved = move_words(row, beside)
+    if moved is not None:
+        return moved
+    subject = "invoice" if row["subject_kind"] == "invoice" else f"payment {row['subject_id']}"
     if row["field"] == "decision":
         return f"{subject}: {row['new']} ({row['rule']})"
     old, new = (_value(row[each], days) for each in ("old", "new"))
     words = f"{subject}: {row['field']} {old} -> {new}"
-    if row["field"] == "payment":
-        return f"{words} ({row['rule']})"
     if row["field"] == "payment_status":
         sums = _SUMS.sub(_in_major_units, row["rule"])
         return f"{words}: {MEANINGS.get(row['new'], 'a word that is not ours')} ({sums})"
@@ -207,11 +209,6 @@ def _value(text: str | None, days: tzinfo | None) -> str:
 def _in_major_units(sums: re.Match[str]) -> str:
     received, net, due = (money(int(sums[n]), sums[4]) for n in (1, 2, 3))
     return f"received {received}, held {net}, due {due}"
-
-
-def rule_of(rule: str) -> str:
-    """A rule's word as a sentence; what is no rule's word stays as it is."""
-    return "a person decided so" if rule == Rule.ASSIGNED else _RULES.get(rule, rule)
 
 
 def due_words(invoice: Mapping[str, Any]) -> str:

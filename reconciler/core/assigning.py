@@ -49,6 +49,8 @@ class Place:
 def add_share(place: Place, invoice_id: str, amount_minor: int | None) -> Shares | Obstacle:
     """The shares of a payment with one more, of so many minor units; None is all that is left, now and later."""
     is_there = {each.invoice_id for each in place.allocations} == {invoice_id}
+    if place.decision is None and is_there and amount_minor in (None, *_whole(place)):
+        return _confirmed(place, invoice_id, amount_minor)
     if amount_minor is None and is_there and (place.is_taken or place.left_minor == 0):
         return Obstacle.ALREADY_THERE
     if place.payment.received_minor == 0:
@@ -62,3 +64,15 @@ def add_share(place: Place, invoice_id: str, amount_minor: int | None) -> Shares
         return Obstacle.TOO_MUCH
     before = place.decision.shares if place.decision else ()
     return (*before, (invoice_id, amount_minor))
+
+
+def _confirmed(place: Place, invoice_id: str, amount_minor: int | None) -> Shares | Obstacle:
+    """What a rule has placed, where a person says the same: from then on it holds by their word, whatever names say later."""
+    if place.payment.status is PaymentStatus.CANCELED and place.payment.received_minor == 0:
+        return Obstacle.NO_MONEY
+    return ((invoice_id, amount_minor),)
+
+
+def _whole(place: Place) -> tuple[int, ...]:
+    """The amount that is all of a payment; none while nothing has come."""
+    return (place.payment.received_minor,) if place.payment.received_minor else ()

@@ -2,13 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from reconciler.core.invoice import InvoiceWrite, Settlement, Share
 from reconciler.core.ledger import Ledger, Standing
-from reconciler.core.matching import Match
+from reconciler.core.matching import Allocation, Match, Rule
 from reconciler.core.money import format_amount
 from reconciler.core.observation import Assignment
 from reconciler.core.payment import Book, Summary, summarise
+
+COVERAGE: Final = "coverage"
+"""The field of the step by which a person's decision took from an invoice what covered it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +29,14 @@ class Transition:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PaymentChange:
-    """One payment after the evidence, with its derived state and the place where it belongs."""
+    """One payment after the evidence, with its derived state and the place where it belongs; `before` is what was known."""
 
     book: Book
     summary: Summary
     match: Match
     is_changed: bool
     is_moved: bool
+    before: Book | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +63,12 @@ def transitions(
         was = ",".join(sorted(a.invoice_id for a in ledger.allocations.get(id_, ())))
         now = ",".join(sorted(a.invoice_id for a in each.match.allocations))
         yield from _step("payment", id_, "invoice", was or None, now or None, each.match.rule.value)
-        yield from _by_a_person(each, ledger)
+        yield from _on_their_side(each, ledger)
     for change_ in invoices:
         settlement, write = change_.standing.settlement, change_.write
-        invoice = ledger.invoices[settlement.invoice_id]
-        if write is None:
+        yield from _taken_back(change_, ledger)
+        invoice = ledger.invoices.get(settlement.invoice_id)
+        if write is None or invoice is None:
             continue
         rule = _sentence(settlement)
         yield from _step("invoice", invoice.id, "status", invoice.status, write.status, rule)
@@ -91,23 +97,44 @@ def decided(decision: Assignment) -> Transition:
     )
 
 
-def _by_a_person(change: PaymentChange, ledger: Ledger) -> Iterator[Transition]:
-    """What a decision about a payment gave to its invoices, or took from them: told on their side too."""
-    decision, payment = change.match.decision, change.summary
-    if decision is None:
-        return
-    was = {each.invoice_id: each.amount_minor for each in ledger.allocations.get(payment.id, ())}
-    now = {each.invoice_id: each.amount_minor for each in change.match.allocations}
+def _on_their_side(change: PaymentChange, ledger: Ledger) -> Iterator[Transition]:
+    """What came to invoices from a payment or left them, and which ones its names set at odds: told on their side too."""
+    payment, found = change.summary, change.match
+    was = {each.invoice_id: each for each in ledger.allocations.get(payment.id, ())}
+    now = {each.invoice_id: each for each in found.allocations}
     for id_ in sorted(was.keys() | now.keys()):
         old, new = (_part(payment, held.get(id_)) for held in (was, now))
-        yield from _step("invoice", id_, "payment", old, new, f"{decision.by}: {decision.reason}")
+        yield from _step("invoice", id_, "payment", old, new, _word(now.get(id_), found))
+    claimed = {id_ for id_, holders in ledger.claims.items() if payment.id in holders}
+    for id_ in sorted(claimed ^ found.claimed):
+        old, new = (payment.id if id_ in held else None for held in (claimed, found.claimed))
+        yield from _step("invoice", id_, "claim", old, new, _word(None, found))
 
 
-def _part(payment: Summary, amount_minor: int | None) -> str | None:
-    if amount_minor is None:
+def _part(payment: Summary, share: Allocation | None) -> str | None:
+    if share is None:
         return None
-    amount = format_amount(amount_minor, payment.currency) if payment.currency else "nothing yet"
-    return f"{payment.id} {amount}"
+    amount_minor = share.amount_minor
+    return f"{payment.id} {format_amount(amount_minor, payment.currency) if amount_minor else 'nothing yet'}"
+
+
+def _word(share: Allocation | None, found: Match) -> str:
+    """Who gave a share, else who took it away, and why; where no person did, the rule's word."""
+    if share is not None and share.rule is Rule.ASSIGNED:
+        return f"{share.decided_by}: {share.reason}"
+    decision = found.decision
+    return found.rule.value if decision is None else f"{decision.by}: {decision.reason}"
+
+
+def _taken_back(change: InvoiceChange, ledger: Ledger) -> Iterator[Transition]:
+    """The invoice is forgotten to have been covered: only a person's decision does that, and what comes is a new payment."""
+    settlement = change.standing.settlement
+    stored = ledger.standings.get(settlement.invoice_id)
+    if stored is None or stored.covered_due_minor is None:
+        return
+    if change.standing.covered_due_minor is None:
+        covered = format_amount(stored.covered_due_minor, stored.settlement.currency)
+        yield from _step("invoice", settlement.invoice_id, COVERAGE, covered, None)
 
 
 def _step(  # noqa: PLR0913, PLR0917 - the columns of one audit row

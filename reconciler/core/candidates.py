@@ -5,7 +5,7 @@ reason among others and never a match.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -43,7 +43,7 @@ class Reason(StrEnum):
 
 
 # The amount says more than anything but a name, and a near day only breaks a tie: it never outweighs another reason.
-_WEIGHTS: Final = MappingProxyType(
+WEIGHTS: Final = MappingProxyType(
     {
         Reason.NAMED: 7,
         Reason.SAME_AMOUNT: 5,
@@ -68,23 +68,27 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prospect:
-    """An invoice that may be meant, and what it has received already."""
+    """An invoice that may be meant, and what is held for it already."""
 
     invoice: Invoice
-    received_minor: int = 0
+    net_minor: int = 0
 
     @property
     def missing_minor(self) -> int:
-        """What it still waits for."""
-        return self.invoice.amount_due_minor - max(0, self.received_minor)
+        """What it still waits for: what was given back is missing again."""
+        return self.invoice.amount_due_minor - max(0, self.net_minor)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An invoice that something speaks for, the strongest reason first; `apart` is its age when the money came."""
+    """An invoice that something speaks for, the strongest reason first; `apart` is its age when the money came.
+
+    `named_by` are the kinds of names that fit it exactly.
+    """
 
     prospect: Prospect
     reasons: tuple[Reason, ...]
+    named_by: frozenset[ReferenceKind] = frozenset()
     apart: timedelta | None = None
 
 
@@ -103,8 +107,9 @@ def _judge(wanted: Wanted, prospect: Prospect) -> Candidate:
     invoice = prospect.invoice
     apart = wanted.at - invoice.created_at if wanted.at and invoice.created_at else None
     same_currency = invoice.currency == wanted.currency
+    named_by = frozenset(_naming(wanted.references, invoice))
     true = {
-        Reason.NAMED: _is_named(wanted.references, invoice),
+        Reason.NAMED: bool(named_by),
         Reason.SAME_AMOUNT: same_currency and prospect.missing_minor == wanted.amount_minor > 0,
         Reason.SAME_EMAIL: bool(wanted.email) and _same_email(wanted.email, invoice.customer_email),
         Reason.LOOK_ALIKE: _looks_alike(wanted.references, invoice),
@@ -113,27 +118,26 @@ def _judge(wanted: Wanted, prospect: Prospect) -> Candidate:
         in wanted.references,
         Reason.CLOSE_IN_TIME: same_currency and apart is not None and abs(apart) <= NEAR,
     }
-    reasons = [each for each in _WEIGHTS if true[each]]
+    reasons = [each for each in WEIGHTS if true[each]]
     if Reason.NAMED in reasons and Reason.LOOK_ALIKE in reasons:
         reasons.remove(Reason.LOOK_ALIKE)
-    return Candidate(prospect=prospect, reasons=tuple(reasons), apart=apart)
+    return Candidate(prospect=prospect, reasons=tuple(reasons), named_by=named_by, apart=apart)
 
 
 def _order(each: Candidate) -> tuple[int, float, str]:
-    weight = sum(_WEIGHTS[reason] for reason in each.reasons)
+    weight = sum(WEIGHTS[reason] for reason in each.reasons)
     distance_s = abs(each.apart.total_seconds()) if each.apart is not None else float("inf")
     return -weight, distance_s, each.prospect.invoice.id
 
 
-def _is_named(references: Iterable[Reference], invoice: Invoice) -> bool:
-    """Whether a name fits exactly, although no rule took it for enough."""
+def _naming(references: Iterable[Reference], invoice: Invoice) -> Iterator[ReferenceKind]:
+    """The kinds of names that fit exactly, although no rule took them for enough."""
     ids = {ReferenceKind.PAYMENT_INTENT: invoice.payment_intent_id}
     ids[ReferenceKind.CHECKOUT_SESSION] = invoice.checkout_session_id
     for kind, value in references:
         names = (invoice.id, invoice.number) if kind in WRITTEN else (ids.get(kind),)
         if value and value in names:
-            return True
-    return False
+            yield kind
 
 
 def _same_email(one: str, other: str | None) -> bool:

@@ -7,13 +7,14 @@ sums, allocations, the three columns of the app's invoices, audit rows, notices,
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 
-from reconciler.core import exceptions, milestones
+from reconciler.core import exceptions, invoice_findings, milestones
 from reconciler.core.audit import InvoiceChange, PaymentChange, Transition, transitions
 from reconciler.core.exceptions import Finding
 from reconciler.core.facts import SessionFacts
 from reconciler.core.invoice import (
     Claims,
     Invoice,
+    InvoiceStatus,
     InvoiceWrite,
     Share,
     Written,
@@ -22,9 +23,10 @@ from reconciler.core.invoice import (
     write_for,
 )
 from reconciler.core.ledger import Ledger, Rules, Standing
-from reconciler.core.matching import Rule, match, resolve, shares
+from reconciler.core.matching import Rule, match, resolve
 from reconciler.core.milestones import Notice
 from reconciler.core.payment import Book, active_references, summarise
+from reconciler.core.sharing import shares
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,7 @@ def decide(change: Change, ledger: Ledger, rules: Rules, now_ms: int) -> Decisio
         waivers={id_: found for id_, found in waivers.items() if found != _waived(id_, ledger)},
         transitions=tuple(transitions(change.before, payments, invoices, ledger)),
         notices=milestones.fresh(
-            tuple(_notices(change, payments, invoices, ledger)), rules, now_ms
+            tuple(milestones.reached(change.before, payments, invoices, ledger)), rules, now_ms
         ),
         opened=tuple(_opened(findings, ledger)),
         cleared=frozenset(
@@ -76,10 +78,9 @@ def decide(change: Change, ledger: Ledger, rules: Rules, now_ms: int) -> Decisio
 
 def _payment(book: Book, before: Mapping[str, Book], ledger: Ledger) -> PaymentChange:
     summary = summarise(book)
-    found = match(
-        summary, active_references(book), ledger.invoices, ledger.assignments.get(book.id)
-    )
     stored = sorted(ledger.allocations.get(book.id, ()), key=lambda each: each.invoice_id)
+    assignment = ledger.assignments.get(book.id)
+    found = match(summary, active_references(book), ledger.invoices, assignment, stored)
     claimed = {id_ for id_, holders in ledger.claims.items() if book.id in holders}
     wanted = sorted(found.allocations, key=lambda each: each.invoice_id)
     return PaymentChange(
@@ -88,6 +89,7 @@ def _payment(book: Book, before: Mapping[str, Book], ledger: Ledger) -> PaymentC
         match=found,
         is_changed=before.get(book.id) != book,
         is_moved=stored != wanted or claimed != found.claimed,
+        before=before.get(book.id),
     )
 
 
@@ -121,7 +123,7 @@ def _touched(
         touched |= each.match.claimed
     for session_id, found in waivers.items():
         touched |= found | _waived(session_id, ledger)
-    return frozenset(touched & ledger.invoices.keys())
+    return frozenset(touched)
 
 
 def _invoices(
@@ -135,6 +137,9 @@ def _invoices(
     unassigned = _taken_by_a_person(payments, ledger)
     ids = {each.book.id for each in payments}
     for id_ in sorted(_touched(change, payments, waivers, ledger)):
+        if id_ not in ledger.invoices:
+            yield from _gone(ledger.standings.get(id_))
+            continue
         invoice = ledger.invoices[id_]
         claims = Claims(
             in_conflict=bool(ledger.claims.get(id_, frozenset()) - ids)
@@ -146,6 +151,23 @@ def _invoices(
         is_named = own or claims.in_conflict or claims.waived or invoice.names_stripe
         if is_named or id_ in ledger.standings:
             yield _invoice(invoice, own, claims, ledger, rules, taken=id_ in unassigned)
+
+
+def _gone(stored: Standing | None) -> Iterator[InvoiceChange]:
+    """An invoice whose row is no more holds nothing; what we wrote to it is remembered, for it may come back."""
+    if stored is None:
+        return
+    nothing = replace(
+        stored.settlement,
+        received_minor=0,
+        refunded_minor=0,
+        refund_pending_minor=0,
+        disputed_minor=0,
+        payment_status=InvoiceStatus.UNPAID,
+        paid=None,
+    )
+    standing = replace(stored, settlement=nothing, word=None)
+    yield InvoiceChange(standing=standing, shares=(), write=None, is_changed=standing != stored)
 
 
 def _invoice(  # noqa: PLR0913 - one invoice with all that its settlement rests on
@@ -225,20 +247,23 @@ def _findings(
     ledger: Ledger,
     rules: Rules,
 ) -> Iterator[Finding]:
-    found = [
-        f for each in payments for f in exceptions.of_payment(each.book, each.summary, each.match)
-    ]
+    found: list[Finding] = []
+    for change in payments:
+        gone = {a.invoice_id for a in change.match.allocations} - ledger.invoices.keys()
+        found += exceptions.of_payment(change.book, change.summary, change.match, gone)
     for each in invoices:
         id_ = each.standing.settlement.invoice_id
-        invoice = ledger.invoices[id_]
+        invoice = ledger.invoices.get(id_)
+        if invoice is None:
+            continue
         # Judged as it will stand, not as it stood: this very decision may change its word.
         word = each.write.status if each.write is not None else invoice.status
-        found += exceptions.of_invoice(
+        found += invoice_findings.of_invoice(
             replace(invoice, status=word),
             each.standing.settlement,
             each.shares,
             payable=rules.payable,
-            history=exceptions.History(
+            history=invoice_findings.History(
                 was_paid_by_us=each.standing.written.prior_status is not None,
                 covered_due_minor=each.standing.covered_due_minor,
             ),
@@ -263,36 +288,3 @@ def _opened(findings: Mapping[tuple[str, str], Finding], ledger: Ledger) -> Iter
         known = ledger.open_exceptions.get(key, ledger.resolved.get(key))
         if known != finding.fingerprint:
             yield finding
-
-
-def _notices(
-    change: Change,
-    payments: Iterable[PaymentChange],
-    invoices: tuple[InvoiceChange, ...],
-    ledger: Ledger,
-) -> Iterator[Notice]:
-    covered: dict[str, bool] = {}
-    for each in invoices:
-        settlement = each.standing.settlement
-        stored = ledger.standings.get(settlement.invoice_id)
-        covered[settlement.invoice_id] = settlement.is_covered
-        yield from milestones.of_invoice(
-            ledger.invoices[settlement.invoice_id],
-            settlement,
-            each.shares,
-            was_covered=stored is not None and stored.settlement.is_covered,
-        )
-    for change_ in payments:
-        id_ = change_.book.id
-        for allocation in change_.match.allocations[:1]:
-            if allocation.invoice_id in covered:
-                earlier = {each.invoice_id for each in ledger.allocations.get(id_, ())}
-                is_new_here = allocation.invoice_id not in earlier
-                nothing = Book(id=id_)
-                yield from milestones.of_payment(
-                    nothing if is_new_here else change.before.get(id_, nothing),
-                    change_.book,
-                    change_.summary.status,
-                    ledger.invoices[allocation.invoice_id],
-                    is_covered=covered[allocation.invoice_id],
-                )

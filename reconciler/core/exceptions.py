@@ -5,26 +5,15 @@ the change that caused it. Its fingerprint holds the amounts and ids that make i
 as the fingerprint stays the same.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from reconciler.core import since
-from reconciler.core.doubts import contradicting_totals
-from reconciler.core.facts import TERMINAL
-from reconciler.core.invoice import PAID_WORD, Invoice, Settlement, Share
-from reconciler.core.lattice import current
+from reconciler.core import contradictions, since
 from reconciler.core.matching import Match, Rule
-from reconciler.core.observation import ms
-from reconciler.core.payment import KNOWN_WORDS, Book, Summary, dispute_transactions
-from reconciler.core.words import (
-    DISPUTE_RANK,
-    REFUND_RANK,
-    DisputeClass,
-    dispute_class,
-    dispute_word,
-    refund_word,
-)
+from reconciler.core.payment import Book, Summary, dispute_transactions
+from reconciler.core.sharing import left_over
+from reconciler.core.words import DisputeClass, dispute_class, dispute_word, refund_word
 
 
 class ExceptionKind(StrEnum):
@@ -82,27 +71,23 @@ class Finding:
         return known_ms is not None and known_ms < since_ms
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class History:
-    """What happened to an invoice before: whether its `paid` is our word, and the total at which it was covered."""
-
-    was_paid_by_us: bool = False
-    covered_due_minor: int | None = None
-
-
-def of_payment(book: Book, payment: Summary, match: Match) -> tuple[Finding, ...]:
-    """What needs a person about one payment, its refunds and its disputes."""
+def of_payment(
+    book: Book, payment: Summary, match: Match, gone: Collection[str] = ()
+) -> tuple[Finding, ...]:
+    """What needs a person about one payment, its refunds and its disputes; `gone` are invoices that are no more."""
     found = [*_of_facts(book, payment), *_of_refunds(book), *_of_disputes(book, payment)]
     # Also where a person has taken it back from every invoice: then it is another product's again.
     if payment.is_foreign and not match.allocations:
         return ()
-    if match.rule is Rule.CONFLICT:
-        kind, detail = ExceptionKind.CONFLICTING_REFERENCES, ",".join(sorted(match.named))
+    if match.rule is Rule.CONFLICT or match.rivals:
+        kind = ExceptionKind.CONFLICTING_REFERENCES
+        detail = ",".join(sorted(match.named | match.rivals))
         found.append(_of_money(kind, payment, match, payment.received_minor, detail))
         return tuple(found)
-    left_minor = payment.received_minor - sum(each.amount_minor for each in match.allocations)
+    left_minor = left_over(payment, match.allocations, gone)
     if left_minor > 0 and not payment.is_foreign:
-        detail = match.rule if match.decision is None else f"{match.rule}, {left_minor} left"
+        is_whole = match.decision is None and left_minor == payment.received_minor
+        detail = match.rule if is_whole else f"{match.rule}, {left_minor} left"
         kind = ExceptionKind.UNMATCHED_PAYMENT
         found.append(_of_money(kind, payment, match, left_minor, detail))
     return tuple(found)
@@ -124,32 +109,14 @@ def _of_money(
 
 
 def _of_facts(book: Book, payment: Summary) -> Iterator[Finding]:
-    intent = book.facts.intent
-    wrong: list[str] = []
-    if intent.terminals >= TERMINAL:
-        wrong.append("succeeded and canceled")
-    if len(intent.received_currencies) > 1:
-        wrong.append("received in " + " and ".join(sorted(intent.received_currencies)))
-    unknown = current(intent.words) - KNOWN_WORDS if not intent.terminals else frozenset()
-    wrong.extend(f"unknown word {word}" for word in sorted(unknown))
-    for charge_id, charge in sorted(book.facts.charges.items()):
-        listed = contradicting_totals(book, charge_id, charge) & charge.listed_totals
-        wrong.extend(f"refunds of {charge_id} are not {total}" for total in sorted(listed))
-    for refund_id, refund in sorted(book.refunds.items()):
-        if len(refund.amounts) > 1 or len(refund.currencies) > 1 or len(refund.charges) > 1:
-            wrong.append(f"{refund_id} changed")
-        wrong.extend(
-            f"unknown word {w}" for w in sorted(refund.statuses.keys() - REFUND_RANK.keys())
-        )
-    for dispute_id, dispute in sorted(book.disputes.items()):
-        unknown_words = dispute.words.keys() - DISPUTE_RANK.keys()
-        wrong.extend(f"unknown word {word} of {dispute_id}" for word in sorted(unknown_words))
+    wrong = tuple(contradictions.of_book(book, payment))
     if wrong:
         yield Finding(
             kind=ExceptionKind.CONFLICTING_FACTS,
             subject=payment.id,
-            fingerprint="; ".join(wrong),
+            fingerprint="; ".join(each.words for each in wrong),
             at_ms=payment.created_ms,
+            counts_ms=since.latest(*(each.at_ms for each in wrong)),
         )
 
 
@@ -161,7 +128,7 @@ def _of_refunds(book: Book) -> Iterator[Finding]:
                 kind=ExceptionKind.REFUND_FAILED,
                 subject=refund_id,
                 fingerprint=str(amount_minor),
-                at_ms=refund.created_ms,
+                at_ms=since.of_failure(book, refund_id),
                 amount_minor=amount_minor,
                 currency=min(refund.currencies, default=""),
             )
@@ -172,111 +139,24 @@ def _of_disputes(book: Book, payment: Summary) -> Iterator[Finding]:
         word, meaning = dispute_word(dispute), dispute_class(dispute)
         amount_minor = max(dispute.amounts, default=0)
         moved = dispute_transactions(book, dispute_id)
-        kinds = []
+        truths = {}
         if meaning in (DisputeClass.INQUIRY, DisputeClass.OPEN):
-            kinds.append(ExceptionKind.DISPUTE_OPEN)
+            # Not the word: that somebody has answered changes neither what is at stake nor until when.
+            until = dispute.respond_by_ms or "no day"
+            truths[ExceptionKind.DISPUTE_OPEN] = f"{meaning} {amount_minor} until {until}"
         if word == "lost":
-            kinds.append(ExceptionKind.DISPUTE_LOST)
+            truths[ExceptionKind.DISPUTE_LOST] = f"{word} {amount_minor}"
         in_other = any(each.currency != payment.currency for each in moved)
-        if (
-            in_other
-            and any(each.amount_minor > 0 for each in moved)
-            and meaning is not DisputeClass.WON
-        ):
-            kinds.append(ExceptionKind.DISPUTE_FX)
-        for kind in kinds:
+        came_back = any(each.amount_minor > 0 for each in moved)
+        if in_other and came_back and meaning is not DisputeClass.WON:
+            amounts = sorted(f"{each.amount_minor} {each.currency}" for each in moved)
+            truths[ExceptionKind.DISPUTE_FX] = ", ".join((str(amount_minor), *amounts))
+        for kind, truth in truths.items():
             yield Finding(
                 kind=kind,
                 subject=dispute_id,
-                fingerprint=f"{word} {amount_minor}",
-                at_ms=dispute.created_ms,
+                fingerprint=truth,
+                at_ms=since.of_dispute(book, dispute_id),
                 amount_minor=amount_minor,
                 currency=min(dispute.currencies, default=""),
             )
-
-
-def of_invoice(
-    invoice: Invoice,
-    settlement: Settlement,
-    shares: Sequence[Share],
-    *,
-    payable: frozenset[str],
-    history: History,
-) -> tuple[Finding, ...]:
-    """What needs a person about one invoice."""
-    found: list[ExceptionKind] = []
-    due, net = settlement.amount_due_minor, settlement.net_minor
-    if 0 < settlement.received_minor < due:
-        found.append(ExceptionKind.UNDERPAID)
-    marked_by_hand = invoice.status == PAID_WORD and not history.was_paid_by_us and net > 0
-    if marked_by_hand or _is_second(settlement, shares):
-        found.append(ExceptionKind.SECOND_PAYMENT)
-    elif net > max(due, 0):
-        found.append(ExceptionKind.OVERPAID)
-    strange = _strange(invoice, shares)
-    if strange:
-        found.append(ExceptionKind.WRONG_CURRENCY)
-    if invoice.status not in payable | {PAID_WORD} and net != 0:
-        found.append(ExceptionKind.INVOICE_NOT_PAYABLE)
-    if history.covered_due_minor not in (None, due):
-        found.append(ExceptionKind.INVOICE_CHANGED_AFTER_PAID)
-    if net < 0:
-        found.append(ExceptionKind.NET_BELOW_ZERO)
-    # Paid by hand is the app's own affair, unless the app says that Stripe was asked, or the word is ours.
-    is_about_stripe = invoice.names_stripe or history.was_paid_by_us
-    is_ours_to_doubt = invoice.status == PAID_WORD and is_about_stripe and due > 0
-    if is_ours_to_doubt and not any(each.received_minor > 0 for each in shares):
-        found.append(ExceptionKind.PAID_HERE_NOT_AT_STRIPE)
-    at_stake = {
-        ExceptionKind.WRONG_CURRENCY: strange[:1],
-        ExceptionKind.INVOICE_NOT_PAYABLE: [(invoice.currency, net)],
-        ExceptionKind.NET_BELOW_ZERO: [(invoice.currency, net)],
-    }
-    return tuple(
-        Finding(
-            kind=kind,
-            subject=invoice.id,
-            fingerprint=_truth(settlement, shares, strange),
-            at_ms=since.latest(*(each.payment.paid.at_ms for each in shares if each.payment.paid)),
-            counts_ms=_counts_ms(kind, invoice, shares),
-            amount_minor=amount_minor,
-            currency=currency,
-        )
-        for kind in found
-        for currency, amount_minor in at_stake.get(kind, [(invoice.currency, net - due)])
-    )
-
-
-def _truth(
-    settlement: Settlement, shares: Sequence[Share], strange: Sequence[tuple[str, int]]
-) -> str:
-    """The amounts and ids that make it true."""
-    sums = (settlement.received_minor, settlement.net_minor, settlement.amount_due_minor)
-    ids = ",".join(sorted(each.payment.id for each in shares if each.received_minor > 0))
-    held = (f"{amount_minor} {currency}" for currency, amount_minor in strange)
-    return " ".join((*map(str, sums), settlement.currency, ids, *held))
-
-
-def _counts_ms(kind: ExceptionKind, invoice: Invoice, shares: Sequence[Share]) -> int | None:
-    """Old invoices say `paid` and name payments of their time, which nobody has to read again."""
-    if kind is ExceptionKind.PAID_HERE_NOT_AT_STRIPE:
-        dated = invoice.paid_at or invoice.created_at
-        return ms(dated) if dated else None
-    return since.of_shares(shares)
-
-
-def _strange(invoice: Invoice, shares: Sequence[Share]) -> list[tuple[str, int]]:
-    """What is held of other currencies than the invoice's, which no sum of its own shows."""
-    held: dict[str, int] = {}
-    for each in shares:
-        currency = each.payment.currency
-        if currency != invoice.currency and each.net_minor:
-            held[currency] = held.get(currency, 0) + each.net_minor
-    return sorted(held.items())
-
-
-def _is_second(settlement: Settlement, shares: Sequence[Share]) -> bool:
-    """Whether the invoice would still be covered without one of its payments."""
-    due, net = settlement.amount_due_minor, settlement.net_minor
-    own = [each for each in shares if each.payment.currency == settlement.currency]
-    return due > 0 and any(each.net_minor > 0 and net - each.net_minor >= due for each in own)

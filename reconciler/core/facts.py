@@ -132,6 +132,8 @@ class RefundFacts:
     created_ms: int | None = falls()
     # When each word was first true: a refund fails weeks after it was made, and that is when its owner is told.
     statuses: Mapping[str, int] = earliest_by_key()
+    # Only what events told: of a word that a read shows, nobody knows since when it is true.
+    told: Mapping[str, int] = earliest_by_key()
     amounts: frozenset[int] = grows()
     currencies: frozenset[str] = grows()
     charges: frozenset[str] = grows()
@@ -146,6 +148,7 @@ class DisputeFacts:
 
     created_ms: int | None = falls()
     words: Register[str] = register()
+    told: Mapping[str, int] = earliest_by_key()
     amounts: frozenset[int] = grows()
     currencies: frozenset[str] = grows()
     charges: frozenset[str] = grows()
@@ -206,6 +209,7 @@ def lift(observation: Observation) -> Facts:
             return RefundFacts(
                 created_ms=seen.created_ms,
                 statuses={seen.status: observation.span.lo_ms},
+                told={} if observation.is_read else {seen.status: observation.span.lo_ms},
                 amounts=frozenset({seen.amount_minor}),
                 currencies=frozenset({seen.currency}),
                 charges=_known(seen.charge),
@@ -216,6 +220,7 @@ def lift(observation: Observation) -> Facts:
             return DisputeFacts(
                 created_ms=seen.created_ms,
                 words={seen.status: observation.span},
+                told={} if observation.is_read else {seen.status: observation.span.lo_ms},
                 amounts=frozenset({seen.amount_minor}),
                 currencies=frozenset({seen.currency}),
                 charges=_known(seen.charge),
@@ -259,11 +264,8 @@ def _lift_intent(seen: IntentSeen, observation: Observation) -> IntentFacts:
 
 
 def _paid_at(seen: IntentSeen, lo_ms: int) -> PaidAt | None:
-    if seen.received_minor <= 0:
-        return None
-    return (
-        PaidAt(0, seen.succeeded_ms) if seen.succeeded_ms is not None else PaidAt(READ_RANK, lo_ms)
-    )
+    best = PaidAt(READ_RANK, lo_ms) if seen.succeeded_ms is None else PaidAt(0, seen.succeeded_ms)
+    return best if seen.received_minor > 0 else None
 
 
 def _lift_charge(seen: ChargeSeen, observation: Observation) -> ChargeFacts:

@@ -38,7 +38,8 @@ class Ledger:
 
     `siblings` are the other payments of these invoices. `claims` maps an invoice to the payments whose names disagree
     and name it, `waivers` to the Sessions that asked for no money. `open_exceptions` maps (kind, subject) to the
-    fingerprint of the ones that are open, `resolved` of those that a person resolved.
+    fingerprint of the ones that are open, `resolved` of those that a person resolved. `taken_back` counts of the invoices
+    that are not covered how often people's decisions took back what had covered them.
     """
 
     invoices: Mapping[str, Invoice] = field(default_factory=dict)
@@ -50,3 +51,4 @@ class Ledger:
     open_exceptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
     resolved: Mapping[tuple[str, str], str] = field(default_factory=dict)
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
+    taken_back: Mapping[str, int] = field(default_factory=dict)

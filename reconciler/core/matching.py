@@ -5,13 +5,14 @@ ever guessed: a value that fits two invoices resolves to none, names that disagr
 payer can edit (https://docs.stripe.com/payment-links/url-parameters) must be borne out by the exact amount and currency.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from types import MappingProxyType
 
-from reconciler.core.invoice import Invoice, Share
-from reconciler.core.money import distribute
-from reconciler.core.observation import Assignment, Reference, ReferenceKind
+from reconciler.core import since
+from reconciler.core.invoice import Invoice
+from reconciler.core.observation import Assignment, Reference, ReferenceKind, ms
 from reconciler.core.payment import Summary
 
 STORED = frozenset({ReferenceKind.PAYMENT_INTENT, ReferenceKind.CHECKOUT_SESSION})
@@ -33,6 +34,18 @@ class Rule(StrEnum):
     UNMATCHED = "unmatched"
 
 
+# By which names a rule finds an invoice.
+_KINDS_OF = MappingProxyType(
+    {
+        Rule.STORED_ID: STORED,
+        Rule.SPLIT_BY_STORED_IDS: STORED,
+        Rule.AGREEMENT: frozenset(ReferenceKind) - STORED - PAYER_CONTROLLED,
+        Rule.PAYER_REFERENCE: PAYER_CONTROLLED,
+        Rule.PAYMENT_LINK: frozenset({ReferenceKind.PAYMENT_LINK}),
+    }
+)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
     """So much of one payment belongs to one invoice; minor units of the payment's currency."""
@@ -48,32 +61,48 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """The answer for one payment. `named` holds every invoice that its references resolve to, `decision` a person's word."""
+    """The answer for one payment. `named` holds every invoice that its references resolve to, `decision` a person's word.
+
+    `claimed` are the invoices that must show `review` because the names disagree; `rivals` those that its names fit by now as
+    well as the one that has its money.
+    """
 
     payment_id: str
     rule: Rule
     allocations: tuple[Allocation, ...] = ()
     named: frozenset[str] = frozenset()
+    claimed: frozenset[str] = frozenset()
+    rivals: frozenset[str] = frozenset()
     decision: Assignment | None = None
-
-    @property
-    def claimed(self) -> frozenset[str]:
-        """The invoices that must show `review` because the names disagree."""
-        return self.named if self.rule is Rule.CONFLICT else frozenset()
 
 
 def match(
     payment: Summary,
-    references: Iterable[Reference],
+    references: Collection[Reference],
     invoices: Mapping[str, Invoice],
     assignment: Assignment | None = None,
+    placed: Sequence[Allocation] = (),
 ) -> Match:
-    """Find where a payment belongs. `invoices` must hold every invoice that any of its references could fit."""
+    """Find where a payment belongs. `invoices` must hold every invoice that any of its references could fit.
+
+    `placed` is where it was before: money that a rule has placed stays, as long as its names say nothing else.
+    """
     if assignment is not None:
         return _assigned(payment, assignment)
     if payment.is_foreign:
         return Match(payment_id=payment.id, rule=Rule.FOREIGN)
-    resolved = {each: resolve(each, invoices.values()) for each in references}
+    found = _judged(payment, references, invoices)
+    if not found.allocations and _still_holds(payment, found, references, invoices, placed):
+        return _held(payment, references, invoices, placed)
+    return found
+
+
+def _judged(
+    payment: Summary, references: Iterable[Reference], invoices: Mapping[str, Invoice]
+) -> Match:
+    resolved = {
+        each: resolve(each, invoices.values(), since.of_payment(payment)) for each in references
+    }
     resolved = {each: found for each, found in resolved.items() if found}
     named = frozenset(id_ for found in resolved.values() for id_ in found)
     if not named:
@@ -83,22 +112,89 @@ def match(
     return _agreed(payment, frozenset(each.kind for each in resolved), invoices[min(named)])
 
 
-def resolve(reference: Reference, invoices: Iterable[Invoice]) -> frozenset[str]:
-    """The invoices that one reference names: values are compared exactly, and only a stored id may name several."""
+def resolve(
+    reference: Reference, invoices: Iterable[Invoice], paid_ms: int | None = None
+) -> frozenset[str]:
+    """The invoices that one reference names: values are compared exactly, and only a stored id may name several.
+
+    Of several that a value fits, those that were made after the money came can't have been meant: a Payment Link is put on
+    next month's invoice, too. That only one is left then holds as if it were alone.
+    """
+    fitting = [each for each in invoices if _fits(reference, each)]
+    if len(fitting) > 1 and reference.kind not in STORED:
+        fitting = [each for each in fitting if not _is_later(each, paid_ms)]
+        return frozenset(each.id for each in fitting[:1] if len(fitting) == 1)
+    return frozenset(each.id for each in fitting)
+
+
+def _is_later(invoice: Invoice, paid_ms: int | None) -> bool:
+    """Whether an invoice is known to have been made after the money came."""
+    if paid_ms is None or invoice.created_at is None:
+        return False
+    return ms(invoice.created_at) > paid_ms
+
+
+def _fits(reference: Reference, invoice: Invoice) -> bool:
     kind, value = reference
-    if not value:
-        return frozenset()
+    if not value or kind is ReferenceKind.CHARGE:
+        return False
     if kind is ReferenceKind.PAYMENT_INTENT:
-        return frozenset(each.id for each in invoices if each.payment_intent_id == value)
+        return invoice.payment_intent_id == value
     if kind is ReferenceKind.CHECKOUT_SESSION:
-        return frozenset(each.id for each in invoices if each.checkout_session_id == value)
+        return invoice.checkout_session_id == value
     if kind is ReferenceKind.PAYMENT_LINK:
-        found = frozenset(each.id for each in invoices if each.payment_link_id == value)
-    elif kind is ReferenceKind.CHARGE:
-        return frozenset()
-    else:
-        found = frozenset(each.id for each in invoices if value in (each.id, each.number))
-    return found if len(found) == 1 else frozenset()
+        return invoice.payment_link_id == value
+    return value in (invoice.id, invoice.number)
+
+
+def _still_holds(
+    payment: Summary,
+    found: Match,
+    references: Collection[Reference],
+    invoices: Mapping[str, Invoice],
+    placed: Sequence[Allocation],
+) -> bool:
+    """Whether money that a rule has placed stays, although the rule would not place it there today.
+
+    What has changed is then the app's table, not what was paid: another invoice got the same link or number, or a total was
+    edited. That must not empty an invoice that was right. What the payment itself says anew does count.
+    """
+    held = {each.invoice_id for each in placed}
+    whole = sum(each.amount_minor for each in placed) == payment.received_minor > 0
+    if not held or not whole or not found.named <= held <= invoices.keys():
+        return False
+    names = _names_of(placed[0].rule, references)
+    return all(any(_fits(name, invoices[id_]) for name in names) for id_ in held)
+
+
+def _held(
+    payment: Summary,
+    references: Iterable[Reference],
+    invoices: Mapping[str, Invoice],
+    placed: Sequence[Allocation],
+) -> Match:
+    """What was placed stays; `rivals` are the invoices that may have been meant as well, as far as anybody can know."""
+    held = frozenset(each.invoice_id for each in placed)
+    names = _names_of(placed[0].rule, references)
+    others = [each for each in invoices.values() if each.id not in held]
+    rivals = frozenset(
+        each.id
+        for each in others
+        if not _is_later(each, since.of_payment(payment))
+        and any(_fits(name, each) for name in names)
+    )
+    return Match(
+        payment_id=payment.id,
+        rule=placed[0].rule,
+        allocations=tuple(placed),
+        named=held,
+        rivals=rivals,
+    )
+
+
+def _names_of(rule: Rule, references: Iterable[Reference]) -> list[Reference]:
+    """The references by which a rule finds an invoice."""
+    return [each for each in references if each.kind in _KINDS_OF.get(rule, ())]
 
 
 def _assigned(payment: Summary, assignment: Assignment) -> Match:
@@ -164,41 +260,16 @@ def _several(
         )
         return Match(payment_id=payment.id, rule=rule, allocations=allocations, named=named)
     # Names without money behind them disturb nobody: an abandoned attempt must not send invoices to review.
-    rule = Rule.CONFLICT if payment.has_money else Rule.UNMATCHED
-    return Match(payment_id=payment.id, rule=rule, named=named)
+    if not payment.has_money:
+        return Match(payment_id=payment.id, rule=Rule.UNMATCHED, named=named)
+    # What a payer alone controls claims nothing: else anybody could send another's paid invoice to review.
+    claimed = frozenset(
+        i for each, found in resolved.items() if each.kind not in PAYER_CONTROLLED for i in found
+    )
+    return Match(payment_id=payment.id, rule=Rule.CONFLICT, named=named, claimed=claimed)
 
 
 def _whole(payment: Summary, invoice_id: str, amount_minor: int, rule: Rule) -> Allocation:
     return Allocation(
         payment_id=payment.id, invoice_id=invoice_id, amount_minor=amount_minor, rule=rule
     )
-
-
-def shares(payment: Summary, allocations: Sequence[Allocation]) -> dict[str, Share]:
-    """Cut a payment along its allocations: refunds and disputes reduce them in proportion, by the largest remainder."""
-    ordered = sorted(allocations, key=lambda each: each.invoice_id)
-    parts = [each.amount_minor for each in ordered]
-    rest_minor = max(0, payment.received_minor - sum(parts))
-    weights = [*parts, rest_minor]
-    if len(ordered) == 1 and rest_minor == 0:
-        weights = [1, 0]
-    refunded = _cut(payment.refunded_minor, weights)
-    pending = _cut(payment.refund_pending_minor, weights)
-    disputed = _cut(payment.disputed_minor, weights)
-    return {
-        each.invoice_id: Share(
-            payment=payment,
-            received_minor=each.amount_minor,
-            refunded_minor=refunded[index],
-            refund_pending_minor=pending[index],
-            disputed_minor=disputed[index],
-            decided_ms=each.decided_ms,
-        )
-        for index, each in enumerate(ordered)
-    }
-
-
-def _cut(total_minor: int, weights: Sequence[int]) -> Sequence[int]:
-    if not any(weights):
-        return [0] * len(weights)
-    return distribute(total_minor, weights)

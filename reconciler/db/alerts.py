@@ -10,6 +10,7 @@ from sqlalchemy import exists, select
 from sqlalchemy import update as update_rows
 
 from reconciler.core.exceptions import ExceptionKind
+from reconciler.db.members import one_of
 from reconciler.db.rows import Row, upsert_by
 from reconciler.db.session import Tx
 from reconciler.db.tables import exceptions
@@ -62,6 +63,8 @@ def close_alerts(tx: Tx, *, kind: ExceptionKind, subjects: Iterable[str], now: d
         column = exceptions.c
         tx.execute(
             update_rows(exceptions)
-            .where(column.kind == kind.value, column.subject.in_(wanted), column.state != "cleared")
+            .where(
+                column.kind == kind.value, one_of(column.subject, wanted), column.state != "cleared"
+            )
             .values(state="cleared", closed_at=now)
         )

@@ -76,6 +76,20 @@ def stays_apart(
     return [str(each) for each in tx.scalars(asked)]
 
 
+def next_gone(tx: Tx, invoices: InvoiceTable, *, after: str, length: int) -> Stretch:
+    """Look for the rows of the next settled invoices, by id: which have none any more, or are none of ours by now?"""
+    settled, id_ = settlements.c, invoices.column("id")
+    # A settlement without a word is one whose invoice is known to be gone.
+    asked = select(settled.invoice_id).where(
+        settled.invoice_id > after, settled.status.is_not(None)
+    )
+    ids = tx.scalars(asked.order_by(settled.invoice_id).limit(length)).all()
+    mine = id_.in_(invoices.values("id", ids))
+    there = {str(each) for each in tx.scalars(select(id_).where(mine, invoices.rows()))}
+    last = ids[-1] if len(ids) == length else None
+    return Stretch([each for each in ids if each not in there], last)
+
+
 def _settled_since(invoices: InvoiceTable) -> ColumnElement[bool]:
     """Whether something was settled after the invoice was looked at: then the look says nothing any more."""
     settled = exists().where(

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, func, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
 
 from reconciler.core.decision import Change
 from reconciler.core.doubts import CONTESTED, FetchKind, Questions, doubts
@@ -29,6 +29,7 @@ from reconciler.core.observation import (
 )
 from reconciler.core.payment import Book, summarise
 from reconciler.db.facts import decode, encode
+from reconciler.db.members import one_of
 from reconciler.db.rows import Row, insert_new, upsert_by, upsert_widening
 from reconciler.db.session import Tx
 from reconciler.db.tables import fetches, observations
@@ -165,7 +166,7 @@ def _bring_forward(tx: Tx, objects: Collection[tuple[str, str]], now: datetime) 
     """Read now what was put off for longer than a moment: something new is told of it."""
     if objects:
         column = fetches.c
-        mine = tuple_(column.kind, column.object_id).in_(sorted(objects))
+        mine = _named(objects)
         late = column.due_at > now + _ASK_AGAIN
         tx.execute(update(fetches).where(mine, late).values(due_at=now))
 
@@ -174,7 +175,7 @@ def _withdraw(tx: Tx, objects: Collection[tuple[str, str]]) -> None:
     """Drop what the next event has made plain before anybody could read it, as most do; thin events still need theirs."""
     if objects:
         column = fetches.c
-        mine = tuple_(column.kind, column.object_id).in_(sorted(objects))
+        mine = _named(objects)
         tx.execute(delete(fetches).where(mine, column.reason.not_in(sorted(_OF_SHAPE))))
 
 
@@ -218,6 +219,14 @@ def drop(tx: Tx, fetch: Fetch) -> None:
     tx.execute(delete(fetches).where(_mine(fetch)))
 
 
+def _named(objects: Collection[tuple[str, str]]) -> ColumnElement[bool]:
+    """The fetches of these objects (kind, id), of which there is at least one."""
+    column, ids = fetches.c, dict[str, list[str]]()
+    for kind, object_id in sorted(objects):
+        ids.setdefault(kind, []).append(object_id)
+    return or_(*(and_(column.kind == kind, one_of(column.object_id, ids[kind])) for kind in ids))
+
+
 def _mine(fetch: Fetch) -> ColumnElement[bool]:
     column = fetches.c
     return and_(column.kind == fetch.kind.value, column.object_id == fetch.object_id)
@@ -226,8 +235,7 @@ def _mine(fetch: Fetch) -> ColumnElement[bool]:
 def _answer(
     tx: Tx, answered: set[tuple[str, str]], books: Mapping[str, Book], now: datetime
 ) -> list[Row]:
-    column = fetches.c
-    mine = tuple_(column.kind, column.object_id).in_(sorted(answered))
+    mine = _named(answered)
     waiting = tx.execute(select(fetches).where(mine)).mappings().all()
     if not waiting:
         return []

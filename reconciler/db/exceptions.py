@@ -1,8 +1,9 @@
 """How is the queue of exceptions read, and how does a person take one off it?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any
+from hashlib import sha256
+from typing import Any, Final
 
 from sqlalchemy import select, update
 
@@ -21,12 +22,18 @@ Found = list[dict[str, Any]]
 
 OPEN, RESOLVED = "open", "resolved"
 ROWS_MAX = 200
+TAG_LENGTH: Final = 6
 
 
 def find(tx: Tx, exception_id: int) -> dict[str, Any] | None:
-    """One exception."""
+    """One exception, with its tag."""
     row = tx.execute(select(exceptions).where(exceptions.c.id == exception_id)).mappings().first()
-    return dict(row) if row is not None else None
+    return tagged(row) if row is not None else None
+
+
+def tagged(row: Mapping[Any, Any]) -> dict[str, Any]:
+    """An exception with a few characters that are others as soon as it says something else: who has them has seen it so."""
+    return {**row, "tag": sha256(row["fingerprint"].encode()).hexdigest()[:TAG_LENGTH]}
 
 
 def about(tx: Tx, subjects: Iterable[str]) -> Found:

@@ -32,7 +32,8 @@ from reconciler.core.observation import (
 )
 from reconciler.core.words import dispute_word, refund_word
 from reconciler.db import tables
-from reconciler.db.rows import Row, any_of, upsert
+from reconciler.db.members import among, one_of
+from reconciler.db.rows import Row, upsert
 from reconciler.db.session import Tx
 
 T = TypeVar("T")
@@ -83,9 +84,11 @@ class Keys:
                 self._name(seen.intent, None)
             case TransactionSeen():
                 self.transactions.add(seen.id)
-                self.charges.add(seen.source)
-                self.refunds.add(seen.source)
-                self.disputes.add(seen.source)
+                # Fees have no source: they would all be found by having none.
+                if seen.source:
+                    self.charges.add(seen.source)
+                    self.refunds.add(seen.source)
+                    self.disputes.add(seen.source)
 
     def _name(self, intent: str | None, charge: str | None) -> None:
         if intent:
@@ -157,7 +160,7 @@ def _load_once(tx: Tx, keys: Keys) -> Known:
 def _owners(tx: Tx, table: Table, ids: set[str]) -> set[str]:
     if not ids:
         return set()
-    found = tx.scalars(select(table.c.payment_id).where(table.c.id.in_(sorted(ids))))
+    found = tx.scalars(select(table.c.payment_id).where(one_of(table.c.id, ids)))
     return {each for each in found if each is not None}
 
 
@@ -168,7 +171,7 @@ def _owners_of_charges(tx: Tx, charges: set[str]) -> set[str]:
     return set(
         tx.scalars(
             select(named.payment_id).where(
-                named.kind == ReferenceKind.CHARGE.value, named.value.in_(sorted(charges))
+                named.kind == ReferenceKind.CHARGE.value, one_of(named.value, charges)
             )
         )
     )
@@ -186,7 +189,7 @@ def _load_around(tx: Tx, table: Table, kind: type[T], keys: Keys, ids: set[str])
 
 
 def _load(tx: Tx, table: Table, kind: type[T], *asked: tuple[Any, Iterable[str]]) -> dict[str, T]:
-    condition = any_of(*asked)
+    condition = among(*asked)
     if condition is None:
         return {}
     rows = tx.execute(select(table.c.id, table.c.facts).where(condition))
@@ -243,6 +246,7 @@ def _session(facts: SessionFacts) -> Row:
         "payment_link_id": named.get(ReferenceKind.PAYMENT_LINK),
         "amount_total": facts.total.amount_minor if facts.total else None,
         "currency": facts.total.currency if facts.total else None,
+        "stripe_created_at": _at(facts.created_ms),
     }
 
 

@@ -1,11 +1,12 @@
 """What was decided before, around the invoices that a batch touches? Loaded, and locked, in a fixed number of reads."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import and_, select
+from sqlalchemy import and_, func, select
 
+from reconciler.core.audit import COVERAGE
 from reconciler.core.facts import PaidAt
 from reconciler.core.invoice import Invoice, InvoiceStatus, Settlement, Written
 from reconciler.core.ledger import Ledger, Standing
@@ -15,7 +16,8 @@ from reconciler.db import invoices as invoice_rows
 from reconciler.db import payments as payment_rows
 from reconciler.db import tables
 from reconciler.db.invoice_table import InvoiceTable
-from reconciler.db.rows import Row, any_of
+from reconciler.db.members import among, one_of
+from reconciler.db.rows import Row
 from reconciler.db.session import Tx
 
 CONFLICT, WAIVER = "conflict", "waiver"
@@ -39,14 +41,17 @@ def load(  # noqa: PLR0913 - the five things that a ledger is asked for
     ids = {*invoices_seen, *(a.invoice_id for each in earlier.values() for a in each), *claimed}
     ids |= {invoice_id for each in assignments.values() for invoice_id, _ in each.shares}
     found = invoice_rows.find(tx, table, ids, references, for_update=for_update)
-    around = _allocations(tx, (tables.allocations.c.invoice_id, found))
+    # Those that are no more, too: what was settled with them must not be left standing.
+    ids |= found.keys()
+    around = _allocations(tx, (tables.allocations.c.invoice_id, ids))
     siblings = around.keys() - set(holders)
     whole = _allocations(tx, (tables.allocations.c.payment_id, siblings))
-    claims = _claims(tx, (tables.claims.c.invoice_id, found))
-    opened, resolved = _exceptions(tx, {*subjects, *found})
+    claims = _claims(tx, (tables.claims.c.invoice_id, ids))
+    opened, resolved = _exceptions(tx, {*subjects, *ids})
+    standings = _standings(tx, ids)
     return Ledger(
         invoices=found,
-        standings=_standings(tx, found),
+        standings=standings,
         allocations={**whole, **earlier},
         siblings=payment_rows.summaries(tx, siblings),
         claims={id_: kinds[CONFLICT] for id_, kinds in claims.items() if CONFLICT in kinds},
@@ -54,11 +59,12 @@ def load(  # noqa: PLR0913 - the five things that a ledger is asked for
         open_exceptions=opened,
         resolved=resolved,
         assignments=assignments,
+        taken_back=_taken_back(tx, standings),
     )
 
 
 def _allocations(tx: Tx, asked: tuple[Any, Iterable[str]]) -> dict[str, tuple[Allocation, ...]]:
-    condition = any_of(asked)
+    condition = among(asked)
     if condition is None:
         return {}
     found: dict[str, tuple[Allocation, ...]] = {}
@@ -77,7 +83,7 @@ def _allocations(tx: Tx, asked: tuple[Any, Iterable[str]]) -> dict[str, tuple[Al
 
 
 def _claims(tx: Tx, asked: tuple[Any, Iterable[str]]) -> dict[str, dict[str, frozenset[str]]]:
-    condition = any_of(asked)
+    condition = among(asked)
     if condition is None:
         return {}
     found: dict[str, dict[str, frozenset[str]]] = {}
@@ -92,7 +98,9 @@ def _standings(tx: Tx, ids: Iterable[str]) -> dict[str, Standing]:
     if not wanted:
         return {}
     column = tables.settlements.c
-    rows = tx.execute(select(tables.settlements).where(column.invoice_id.in_(wanted))).mappings()
+    rows = tx.execute(
+        select(tables.settlements).where(one_of(column.invoice_id, wanted))
+    ).mappings()
     return {row["invoice_id"]: _standing(row) for row in rows}
 
 
@@ -116,6 +124,21 @@ def _standing(row: Row) -> Standing:
     )
 
 
+def _taken_back(tx: Tx, standings: Mapping[str, Standing]) -> dict[str, int]:
+    """How often people's decisions took back what covered an invoice; asked of those that may be covered anew."""
+    wanted = sorted(id_ for id_, each in standings.items() if not each.settlement.is_covered)
+    if not wanted:
+        return {}
+    column = tables.transitions.c
+    rows = tx.execute(
+        select(column.subject_id, func.count())
+        .where(column.subject_kind == "invoice", column.field == COVERAGE)
+        .where(one_of(column.subject_id, wanted))
+        .group_by(column.subject_id)
+    )
+    return dict(rows.all())
+
+
 def _exceptions(
     tx: Tx, subjects: Iterable[str]
 ) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]:
@@ -125,7 +148,7 @@ def _exceptions(
     if wanted:
         column = tables.exceptions.c
         asked = select(column.kind, column.subject, column.fingerprint, column.state).where(
-            and_(column.subject.in_(wanted), column.state != "cleared")
+            and_(one_of(column.subject, wanted), column.state != "cleared")
         )
         for kind, subject, fingerprint, state in tx.execute(asked):
             (opened if state == "open" else resolved)[(kind, subject)] = fingerprint
@@ -137,7 +160,9 @@ def _assignments(tx: Tx, payment_ids: Sequence[str]) -> dict[str, Assignment]:
         return {}
     column = tables.assignments.c
     rows = tx.execute(
-        select(tables.assignments).where(column.payment_id.in_(payment_ids)).order_by(column.serial)
+        select(tables.assignments)
+        .where(one_of(column.payment_id, payment_ids))
+        .order_by(column.serial)
     ).mappings()
     found: dict[str, Assignment] = {}
     for row in rows:
@@ -174,10 +199,34 @@ def holders_of(tx: Tx, invoice_ids: Iterable[str]) -> frozenset[str]:
     wanted = sorted(invoice_ids)
     allocated, claimed = tables.allocations.c, tables.claims.c
     asked = (
-        select(allocated.payment_id).where(allocated.invoice_id.in_(wanted)),
-        select(claimed.holder_id).where(claimed.invoice_id.in_(wanted)),
+        select(allocated.payment_id).where(one_of(allocated.invoice_id, wanted)),
+        select(claimed.holder_id).where(one_of(claimed.invoice_id, wanted)),
     )
     return frozenset(id_ for each in asked for id_ in tx.scalars(each))
+
+
+def sums(tx: Tx) -> dict[str, tuple[int, int]]:
+    """What invoices were settled with, and what is allocated to them, by currency; invoices that are gone apart.
+
+    Only money in the invoice's own currency is settled.
+    """
+    settled, allocated, paid = tables.settlements.c, tables.allocations.c, tables.payments.c
+    received = (
+        select(settled.currency, func.sum(settled.received))
+        .where(settled.status.is_not(None))
+        .group_by(settled.currency)
+    )
+    placed = (
+        select(settled.currency, func.sum(allocated.amount))
+        .where(settled.invoice_id == allocated.invoice_id, settled.status.is_not(None))
+        .where(paid.id == allocated.payment_id, paid.currency == settled.currency)
+        .group_by(settled.currency)
+    )
+    left, right = (dict(tx.execute(each).all()) for each in (received, placed))
+    return {
+        each: (int(left.get(each, 0)), int(right.get(each, 0)))
+        for each in sorted(left.keys() | right.keys())
+    }
 
 
 def invoices_of(tx: Tx, table: InvoiceTable, ids: Iterable[str]) -> dict[str, Invoice]:

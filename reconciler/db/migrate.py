@@ -15,8 +15,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, MetaData, String, Table, inspect, select
 from sqlalchemy.schema import CreateSchema
 
+from reconciler.db.run_tables import metadata
 from reconciler.db.session import Database, StatementFailed, Tx
-from reconciler.db.tables import metadata
 
 VERSION_TABLE = "schema_version"
 MIGRATIONS = Path(__file__).with_name("migrations")

@@ -16,7 +16,7 @@ from reconciler.db import invoices as invoice_rows
 from reconciler.db import tables
 from reconciler.db.invoice_table import InvoiceTable
 from reconciler.db.ledgers import CONFLICT, WAIVER
-from reconciler.db.rows import Row, insert_new, upsert, upsert_by
+from reconciler.db.rows import Row, insert, insert_new, upsert, upsert_by
 from reconciler.db.session import Tx
 
 
@@ -40,7 +40,7 @@ def store_assignments(
             _transition(audit.decided(each), f"decision of {each.by}", source, now)
             for each in decisions
         ]
-        tx.execute(tables.transitions.insert(), told)
+        insert(tx, tables.transitions, told)
 
 
 def store(  # noqa: PLR0913 - a decision, and what must be said about where it came from
@@ -60,9 +60,8 @@ def store(  # noqa: PLR0913 - a decision, and what must be said about where it c
     _store_settlements(tx, decision.invoices, now)
     writes = [each.write for each in decision.invoices if each.write is not None]
     invoice_rows.write(tx, table, writes, ledger.invoices, now)
-    if decision.transitions:
-        rows = [_transition(each, evidence, source, now) for each in decision.transitions]
-        tx.execute(tables.transitions.insert(), rows)
+    steps = [_transition(each, evidence, source, now) for each in decision.transitions]
+    insert(tx, tables.transitions, steps)
     _store_exceptions(tx, decision, ledger, rules, now)
     _store_notices(tx, decision, now)
 
@@ -155,7 +154,7 @@ def _store_exceptions(
 ) -> None:
     rows = [_exception(each, rules, now) for each in decision.opened]
     went_on = [each for each in rows if (each["kind"], each["subject"]) in ledger.open_exceptions]
-    began = [each for each in rows if each not in went_on]
+    began = [each for each in rows if (each["kind"], each["subject"]) not in ledger.open_exceptions]
     names = ("fingerprint", "state", "amount", "currency", "closed_at", "resolved_by", "reason")
     for part, more in ((went_on, ()), (began, ("opened_at",))):
         upsert_by(

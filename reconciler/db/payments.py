@@ -16,6 +16,7 @@ from reconciler.core.payment import Book, PaymentStatus, Summary
 from reconciler.core.schedule import next_check_ms
 from reconciler.core.words import DISPUTE_OVER, REFUND_IN_FLIGHT, dispute_word, refund_word
 from reconciler.db.facts import encode
+from reconciler.db.members import one_of
 from reconciler.db.rows import Row, insert_new, upsert
 from reconciler.db.session import Tx
 from reconciler.db.tables import (
@@ -38,7 +39,8 @@ def store(tx: Tx, changes: Sequence[PaymentChange], *, source: Source, now: date
     changed = [each for each in changes if each.is_changed]
     rows = [_row(each, source, now) for each in changed]
     upsert(tx, payments, rows, keep=(*_ONCE, "next_check_at"))
-    _bring_checks_forward(tx, rows)
+    known = {each.book.id for each in changed if each.before is not None}
+    _bring_checks_forward(tx, [row for row in rows if row["id"] in known])
     insert_new(
         tx,
         payment_references,
@@ -187,7 +189,7 @@ def summaries(tx: Tx, ids: Iterable[str]) -> dict[str, Summary]:
     wanted = sorted(ids)
     if not wanted:
         return {}
-    rows = tx.execute(select(payments).where(payments.c.id.in_(wanted))).mappings()
+    rows = tx.execute(select(payments).where(one_of(payments.c.id, wanted))).mappings()
     return {row["id"]: _summary(row) for row in rows}
 
 

@@ -10,6 +10,7 @@ from hashlib import blake2b
 
 from sqlalchemy import delete, select
 
+from reconciler.db.members import one_of
 from reconciler.db.rows import upsert
 from reconciler.db.session import Tx
 from reconciler.db.tables import sightings
@@ -30,7 +31,7 @@ def digest_of(body: bytes, key: bytes) -> str:
 def known(tx: Tx, ids: Sequence[str]) -> dict[str, str]:
     """The digests of those of these objects, at most a page of them, that are remembered."""
     column = sightings.c
-    asked = select(column.object_id, column.digest).where(column.object_id.in_(ids))
+    asked = select(column.object_id, column.digest).where(one_of(column.object_id, ids))
     return {row.object_id: row.digest for row in tx.execute(asked)}
 
 

@@ -125,6 +125,8 @@ lookups = Table(
     Column("looked_at", UtcDateTime, nullable=False),
 )
 
+_UNSETTLED = text("settled_gross IS NULL AND amount_received > 0")
+
 payments = Table(
     "payments",
     metadata,
@@ -155,6 +157,13 @@ payments = Table(
     Column("stripe_created_at", UtcDateTime, index=True),
     Column("created_at", UtcDateTime, nullable=False),
     Column("updated_at", UtcDateTime, nullable=False),
+    # What was paid and is in no known transaction yet counts by the time at which it was paid.
+    Index(
+        "ix_payments_unsettled",
+        "paid_at",
+        sqlite_where=_UNSETTLED,
+        postgresql_where=_UNSETTLED,
+    ),
 )
 
 payment_references = Table(
@@ -186,7 +195,7 @@ refunds = _around_a_payment(
     Column("status", Text, nullable=False),
     Column("currency", Text, nullable=False),
     Column("amount", BigInt, nullable=False),
-    Column("stripe_created_at", UtcDateTime),
+    Column("stripe_created_at", UtcDateTime, index=True),
 )
 
 disputes = _around_a_payment(
@@ -197,7 +206,7 @@ disputes = _around_a_payment(
     Column("currency", Text, nullable=False),
     Column("amount", BigInt, nullable=False),
     Column("respond_by", UtcDateTime),
-    Column("stripe_created_at", UtcDateTime),
+    Column("stripe_created_at", UtcDateTime, index=True),
 )
 
 checkout_sessions = _around_a_payment(
@@ -207,6 +216,7 @@ checkout_sessions = _around_a_payment(
     Column("payment_link_id", Text, index=True),
     Column("amount_total", BigInt),
     Column("currency", Text),
+    Column("stripe_created_at", UtcDateTime, index=True),
 )
 
 balance_transactions = _around_a_payment(

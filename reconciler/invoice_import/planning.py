@@ -3,8 +3,10 @@
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from reconciler.core.invoice import PAID_WORD
 from reconciler.db import embedded
 from reconciler.db.embedded import Bearer
+from reconciler.db.invoice_table import STORED
 from reconciler.db.session import Database
 from reconciler.invoice_import.reading import BadRow, Row
 
@@ -19,16 +21,30 @@ class _Placed:
     invoice_id: str
     is_new: bool
     differs: bool
+    keeps_status: bool
     beside: tuple[Bearer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class KeptStatus:
+    """A row with another word than the `paid` that we wrote to its invoice: that stays."""
+
+    line: int
+    invoice_id: str
+    said: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What an import does: the invoices to write, how many of them are new, how many others are as they were."""
+    """What an import does: the invoices to write, how many of them are new, how many others are as they were.
+
+    `kept` are the rows whose status is not taken.
+    """
 
     writes: Sequence[Mapping[str, object]] = ()
     new: int = 0
     unchanged: int = 0
+    kept: Sequence[KeptStatus] = ()
     bad: Sequence[BadRow] = field(default_factory=tuple)
 
     @property
@@ -58,6 +74,11 @@ def plan(db: Database, rows: Sequence[Row]) -> Plan:
         writes=[{**p.row.values, "id": id_} for id_, p in placed.items() if p.differs],
         new=sum(each.is_new for each in placed.values()),
         unchanged=sum(not each.differs for each in placed.values()),
+        kept=[
+            KeptStatus(p.row.line, id_, str(p.row.values["status"]))
+            for id_, p in placed.items()
+            if p.keeps_status
+        ],
         bad=sorted(bad, key=lambda each: each.line),
     )
 
@@ -74,13 +95,26 @@ def _place(row: Row, bearers: Mapping[str, Sequence[Bearer]]) -> _Placed:
     known = {each.id: each for name in row.names for each in bearers.get(name, ())}
     invoice_id = str(row.values.get("id") or _id_by_number(str(row.values["number"]), known))
     there = known.pop(invoice_id, None)
+    if there is None:
+        _require_dated(row)
     return _Placed(
         row,
         invoice_id,
         is_new=there is None,
         differs=there is None or there.differs_from(row.values),
+        keeps_status=there is not None and there.keeps_status_from(row.values),
         beside=tuple(known.values()),
     )
+
+
+def _require_dated(row: Row) -> None:
+    """Refuse a new invoice that would be asked for a payment of Stripe's as if it were paid today."""
+    names_stripe = any(row.values.get(name) for name in STORED)
+    dated = row.values.get("paid_at") or row.values.get("created_at")
+    if row.values.get("status") == PAID_WORD and names_stripe and not dated:
+        raise ValueError(
+            "is `paid` and names an object of Stripe's: give its paid_at or created_at"
+        )
 
 
 def _id_by_number(number: str, known: Mapping[str, Bearer]) -> str:

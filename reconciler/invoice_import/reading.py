@@ -4,9 +4,11 @@ import codecs
 import csv
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TextIO
 
+from reconciler.core.invoice import PAID_WORD
 from reconciler.core.money import is_currency, to_minor
 
 ROWS_MAX = 100_000
@@ -23,12 +25,15 @@ TEXTS = (
     "stripe_checkout_session_id",
     "stripe_payment_link_id",
 )
-KNOWN = frozenset({"id", "currency", "amount", "amount_due", "status", *TEXTS})
+DATES = ("created_at", "paid_at")
+# Before it, a date is what a program writes for none.
+YEAR_MIN = 1970
+KNOWN = frozenset({"id", "currency", "amount", "amount_due", "status", *TEXTS, *DATES})
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One invoice of the file, in our columns; it has no `id` where only its number is given."""
+    """One invoice of the file, in our columns; a cell that is empty or not there says nothing, and has no value here."""
 
     line: int
     values: dict[str, object]
@@ -129,16 +134,29 @@ def _values(cells: Mapping[str | None, object]) -> dict[str, object]:
     currency = text.get("currency", "").lower()
     if not is_currency(currency):
         raise ValueError(f"currency {currency!r} is no three-letter code")
-    status = text.get("status") or "open"
-    if status not in WORDS:
+    status = text.get("status")
+    if status and status not in WORDS:
         raise ValueError(f"status {status!r} is none of {', '.join(sorted(WORDS))}")
+    if text.get("paid_at") and status != PAID_WORD:
+        raise ValueError("has a paid_at, and its status does not say `paid`")
     return {
-        **({"id": text["id"]} if text.get("id") else {}),
-        **{name: text[name] or None for name in TEXTS if name in text},
+        **{name: text[name] for name in ("id", "status", *TEXTS) if text.get(name)},
+        **{name: _moment(name, text[name]) for name in DATES if text.get(name)},
         "currency": currency,
         "amount_due": _amount(text, currency),
-        "status": status,
     }
+
+
+def _moment(name: str, text: str) -> datetime:
+    """A day or a moment in ISO 8601; without a zone it is UTC."""
+    try:
+        found = datetime.fromisoformat(text)
+        found = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        found = None
+    if found is None or found.year < YEAR_MIN:
+        raise ValueError(f"{name} {text!r} is no date: write 2026-03-01 or 2026-03-01T09:30:00Z")
+    return found
 
 
 def _amount(text: Mapping[str, str], currency: str) -> int:

@@ -21,7 +21,7 @@ from reconciler.db.invoices import UnreadableInvoice
 from reconciler.db.session import Tx
 from reconciler.poll import rights
 from reconciler.poll.poller import Poller
-from reconciler.poll.runs import line_of, recorded
+from reconciler.poll.runs import Tally, line_of, recorded
 
 log = structlog.get_logger(__name__)
 
@@ -38,9 +38,10 @@ LOOK_AGAIN: Final = timedelta(days=1)
 
 @dataclass
 class Walk:
-    """How far the comparison of the invoices has come; the next tick goes on there."""
+    """How far the comparison of the invoices has come, and the search for those that are gone; the next tick goes on there."""
 
     after: str | None = None
+    looked_for: str | None = None
 
 
 def sweep_invoices(poller: Poller, walk: Walk | None = None) -> None:
@@ -48,6 +49,7 @@ def sweep_invoices(poller: Poller, walk: Walk | None = None) -> None:
     walk = walk or Walk()
     with recorded(poller, NAME) as tally:
         begun_ms = ms(poller.now())
+        _settle_gone(poller, walk, tally)
         for _ in range(STRETCHES_MAX):
             found, last = _compare(poller, walk.after)
             for start in range(0, len(found), BATCH):
@@ -62,6 +64,20 @@ def sweep_invoices(poller: Poller, walk: Walk | None = None) -> None:
             if last is None:
                 break
         tally.covered(Window(begun_ms, begun_ms))
+
+
+def _settle_gone(poller: Poller, walk: Walk, tally: Tally) -> None:
+    """A stretch a tick is soon enough: nobody deletes an invoice that was paid and waits for us."""
+    invoices = poller.inbox.policy.invoices
+    with poller.db.reading() as tx:
+        gone, last = astray.next_gone(tx, invoices, after=walk.looked_for or "", length=STRETCH)
+    for start in range(0, min(len(gone), CHANGES_MAX), BATCH):
+        part = gone[start : start + BATCH]
+        with poller.db.writing() as tx:
+            tally.found += _settle(poller, tx, part, poller.now())
+        tally.objects += len(part)
+    if len(gone) <= CHANGES_MAX:
+        walk.looked_for = last
 
 
 def _compare(poller: Poller, after: str | None) -> astray.Stretch:

@@ -104,6 +104,17 @@ def _stranger_names_another(world: World) -> Sequence[Row]:
     return [invoice("1", 5_000, stripe_payment_link_id=link), invoice("2", 5_000)]
 
 
+def _stranger_names_a_paid_one(world: World) -> Sequence[Row]:
+    card(world, 5_000, invoice_id="INV-2")
+    return _stranger_names_another(world)
+
+
+def _stranger_names_another_than_we(world: World) -> Sequence[Row]:
+    card(world, 5_000, invoice_id="INV-2")
+    by_link(world, 5_000, metadata={"invoice_id": "INV-1"}, client_reference_id="INV-2")
+    return [invoice("1", 5_000), invoice("2", 5_000)]
+
+
 def _stranger_pays_nothing(world: World) -> Sequence[Row]:
     session = checkout.open_session(
         world, amount=0, currency="eur", client_reference_id="INV-1", payment_link="plink_free"
@@ -203,9 +214,21 @@ ATTACKS = {
     ),
     "a stranger names another's invoice": Case(
         play=_stranger_names_another,
-        words={"1": ("open", "review"), "2": ("open", "review")},
+        words={"1": ("open", "unpaid"), "2": ("open", None)},
         asks={"conflicting_references": ["5000 eur"]},
         parts={"1": [], "2": []},
+    ),
+    "a stranger names an invoice that another has paid": Case(
+        play=_stranger_names_a_paid_one,
+        words={"1": ("open", "unpaid"), "2": ("paid", "paid")},
+        asks={"conflicting_references": ["5000 eur"]},
+        parts={"1": [], "2": [5_000]},
+    ),
+    "a stranger names another's invoice than our metadata": Case(
+        play=_stranger_names_another_than_we,
+        words={"1": ("open", "review"), "2": ("paid", "paid")},
+        asks={"conflicting_references": ["5000 eur"]},
+        parts={"1": [], "2": [5_000]},
     ),
     "a stranger's free Session names a bill": Case(
         play=_stranger_pays_nothing, words={"1": ("open", "unpaid")}, parts={"1": []}

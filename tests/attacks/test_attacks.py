@@ -3,15 +3,16 @@
 import random
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from itertools import permutations
 
 import pytest
 
 from reconciler.apply import Policy, apply_payment_state
-from reconciler.core.observation import InvoiceSeen, Source
+from reconciler.core.observation import InvoiceSeen, Source, moment
 from reconciler.db import queries
 from reconciler.db.session import Database
-from reconciler.poll import RecentSweep, read_due, sweep_events, sweep_recent
+from reconciler.poll import RecentSweep, read_due, sweep_events, sweep_invoices, sweep_recent
 from reconciler.simulator import checkout, till
 from reconciler.simulator.world import Json
 from tests.attacks.attacks import ATTACKS
@@ -29,7 +30,7 @@ from tests.attacks.plays import (
     problems,
     wrong_books,
 )
-from tests.journeys.conftest import add_invoices
+from tests.journeys.conftest import add_invoices, write_invoices
 from tests.poll.account import Account
 
 ALL_ORDERS_OF = 3
@@ -39,6 +40,12 @@ CASES = {**ATTACKS, **EDGES}
 
 each_case = pytest.mark.parametrize("name", CASES)
 SEVERAL = [name for name, case in CASES.items() if len(case.words) > 1]
+# One value names them all, so that whichever is there alone is the one that is meant.
+ONE_NAME = (
+    "a Payment Link of three invoices",
+    "an id that is another's number",
+    "a number of two invoices",
+)
 
 
 def _orders(events: Sequence[Json]) -> list[Sequence[Json]]:
@@ -89,7 +96,7 @@ def test_it_ends_the_same_when_invoices_come_late(database: Database, name: str)
 
 
 @pytest.mark.parametrize("is_backward", [False, True])
-@pytest.mark.parametrize("name", SEVERAL)
+@pytest.mark.parametrize("name", sorted({*SEVERAL} - {*ONE_NAME}))
 def test_it_ends_the_same_when_invoices_come_one_by_one(
     database: Database, name: str, is_backward: bool
 ) -> None:
@@ -100,6 +107,27 @@ def test_it_ends_the_same_when_invoices_come_one_by_one(
     ended = one_by_one(account, invoices[::-1] if is_backward else invoices, events)
 
     assert ended == straight
+    assert lost(account) + wrong_books(account) == []
+
+
+@pytest.mark.parametrize("is_old", [False, True], ids=["new", "old"])
+@pytest.mark.parametrize("name", ONE_NAME)
+def test_it_takes_from_no_invoice_what_another_is_called_like(
+    database: Database, name: str, is_old: bool
+) -> None:
+    """What one invoice alone was named for stays there; a person is asked if another one may have been meant at that time."""
+    account, invoices, events = play(CASES[name], database)
+    made = moment(account.world.clock.now_ms() - 86_400_000) if is_old else datetime.now(UTC)
+    invoices = [{**each, "created_at": made} for each in invoices]
+
+    one_by_one(account, invoices[:1], events)
+    before = _words(database)[str(invoices[0]["id"])]
+    write_invoices(database, *invoices[1:])
+    sweep_invoices(account.poller)
+
+    assert before == ("paid", "paid")
+    assert _words(database)[str(invoices[0]["id"])] == before
+    assert [*asked(account)] == (["conflicting_references"] if is_old else [])
     assert lost(account) + wrong_books(account) == []
 
 

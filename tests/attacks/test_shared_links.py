@@ -38,8 +38,8 @@ def _carrying(link: str, *ids: str) -> list[dict[str, object]]:
     return [invoice(each, 5_000, stripe_payment_link_id=link) for each in ids]
 
 
-def test_it_lets_go_what_a_link_paid_that_is_shared_now(account: Account) -> None:
-    """A second invoice with the link: within a tick the money is a person's to place, and so is the `paid` that it wrote."""
+def test_it_takes_nothing_from_an_invoice_when_its_link_is_shared(account: Account) -> None:
+    """Next month's invoice carries the link too: what came before it was made is this one's, and what comes then a person's."""
     link = checkout.make_link(account.world, "eur")
     add_invoices(account.database, *_carrying(link, "1"))
     by_link(account.world, 5_000, link)
@@ -48,12 +48,29 @@ def test_it_lets_go_what_a_link_paid_that_is_shared_now(account: Account) -> Non
 
     write_invoices(account.database, *_carrying(link, "2", "3"))
     sweep_invoices(account.poller)
+    after = _says(account)
+    account.world.clock.advance(100 * 86_400_000)
+    by_link(account.world, 5_000, link)
+    _tell_all(account)
 
-    assert (before, _says(account)) == (["paid"], ["unpaid", "unpaid", "unpaid"])
-    assert asked(account) == {
-        "paid_here_not_at_stripe": ["-5000 eur"],
-        "unmatched_payment": ["5000 eur"],
-    }
+    assert (before, after) == (["paid"], ["paid", "unpaid", "unpaid"])
+    assert _says(account) == after
+    assert asked(account) == {"unmatched_payment": ["5000 eur"]}
+    assert lost(account) + wrong_books(account) == []
+
+
+def test_it_goes_by_the_time_at_which_a_link_was_shared(account: Account) -> None:
+    """Whoever hears of the money only when another invoice has the link as well, comes to the same end."""
+    link = checkout.make_link(account.world, "eur")
+    by_link(account.world, 5_000, link)
+    made = account.ago(86_400)
+    first, second = _carrying(link, "1", "2")
+
+    add_invoices(account.database, {**first, "created_at": made}, second)
+    _tell_all(account)
+
+    assert _says(account) == ["paid", "unpaid"]
+    assert asked(account) == {}
     assert lost(account) + wrong_books(account) == []
 
 

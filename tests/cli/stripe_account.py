@@ -24,6 +24,7 @@ KINDS = frozenset(
         "dispute",
         "checkout_session",
         "balance_transaction",
+        "payout",
         "webhook_endpoint",
     }
 )

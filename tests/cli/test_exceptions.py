@@ -1,6 +1,7 @@
 """Can the person who looks after the money work the queue: see the facts, decide, take it back, and be told what came of it?"""
 
 import json
+import re
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,7 +13,7 @@ from reconciler.cli.meanings import MEANINGS
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.ledger import Rules
 from reconciler.core.observation import Source
-from reconciler.db import alerts
+from reconciler.db import alerts, tables
 from reconciler.db.session import Database
 from reconciler.inbox import Inbox
 from reconciler.stripe_api.envelope import read_event
@@ -58,6 +59,12 @@ def listed(commands: Commands) -> list[tuple[str, str, int | None]]:
     return [(row["kind"], row["subject"], row["amount"]) for row in found]
 
 
+def tag(commands: Commands) -> str:
+    """Under which tag the one open exception is listed."""
+    [row] = json.loads(commands.run("exceptions", "list", "--json").out)
+    return str(row["tag"])
+
+
 def test_it_fits_a_terminal_however_long_names_are(commands: Commands, inbox: Inbox) -> None:
     """What is told of an exception is broken where the terminal ends, under its own words, and no word of it is lost."""
     Path("config.toml").write_text(f"{MODE}[exceptions]\ngrace_s = 0\n")
@@ -68,6 +75,62 @@ def test_it_fits_a_terminal_however_long_names_are(commands: Commands, inbox: In
 
     assert max(map(len, answer.out.splitlines())) <= 80
     assert named in " ".join(answer.out.split())
+
+
+LONG_ID = "pi_9T0U8NdauuDakMK9X0lYd1Ra"
+UUID = "0b1f2c3d-1111-4222-8333-444455556666"
+LISTED = [
+    ([(ExceptionKind.EVENT_DEAD, LONG_ID)], True),
+    ([(ExceptionKind.INVOICE_CHANGED_AFTER_PAID, UUID), (ExceptionKind.EVENT_DEAD, LONG_ID)], False),
+    ([(ExceptionKind.EVENT_DEAD, "1")], True),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("rows", "has_day"), LISTED)
+def test_it_breaks_no_id_in_the_list(
+    commands: Commands, database: Database, rows: list[tuple[ExceptionKind, str]], has_day: bool
+) -> None:
+    """An id is on one line of a terminal of 80 columns, to be copied; where there is no room, the day is left out."""
+    now = datetime.now(UTC)
+    with database.writing() as tx:
+        for kind, subject in rows:
+            alerts.open_alert(tx, kind=kind, subject=subject, fingerprint="", now=now)
+        # As wide as amounts of money are.
+        tx.execute(tables.exceptions.update().values(amount=-123456, currency="eur"))
+
+    lines = commands.run("exceptions", "list").out.splitlines()
+
+    assert max(map(len, lines)) <= 80
+    assert {subject for _, subject in rows} <= {word for line in lines for word in line.split()}
+    assert ("since" in lines[0].split()) == has_day
+    assert "subject" in lines[0].split()
+
+
+def test_it_breaks_lines_about_decisions_where_the_terminal_ends(
+    commands: Commands, inbox: Inbox
+) -> None:
+    """However long a reason and the names are, what was decided is told within the terminal, and no word of it is lost."""
+    Path("config.toml").write_text(f"{MODE}[exceptions]\ngrace_s = 0\n")
+    import_invoices(commands, f"id,number,currency,amount\n{UUID},INV-2026-000000123,usd,5.00\n")
+    deliver(inbox, event(intent(LONG_ID, metadata={})))
+    because = " ".join(f"word{n}" for n in range(30))
+    reason = ("--by", "ann", "--reason", because)
+
+    said = [
+        commands.run("exceptions", *words)
+        for words in (
+            ("assign", LONG_ID, UUID, "--amount", "5", *reason),
+            ("show", "1"),
+            ("resolve", "1", *reason),
+            ("resolve", "1", *reason),
+            ("unassign", LONG_ID, *reason),
+        )
+    ]
+
+    assert [answer.code for answer in said] == [0] * 5
+    assert max(len(line) for answer in said for line in answer.out.splitlines()) <= 80
+    assert [because in " ".join(each.out.split()) for each in said] == [True, True, False, True, False]  # fmt: skip
+    assert [LONG_ID in each.out for each in said] == [True, True, True, False, True]
 
 
 def test_it_shows_the_facts_and_who_may_be_meant(queue: Commands) -> None:
@@ -87,11 +150,23 @@ def test_it_shows_the_facts_and_who_may_be_meant(queue: Commands) -> None:
         "frozen_metadata inv 7",
         "none is assigned by itself",
         'reconciler exceptions assign pi_1 INVOICE --reason "..."',
-        'reconciler exceptions resolve 1 --reason "..."',
+        f'reconciler exceptions resolve 1@{tag(queue)} --reason "..."',
     ):
         assert words in answer.out
     candidates = [line.split()[0] for line in lines if line.startswith("INV-")]
     assert candidates == ["INV-007", "INV-008"]
+
+
+def test_it_shows_what_is_missing_of_an_invoice(queue: Commands) -> None:
+    """The amount beside a candidate is what it still waits for, and is called so."""
+    decide(queue, "assign", "pi_1", "INV-009", "--amount", "5")
+    decide(queue, "unassign", "pi_1")
+    decide(queue, "assign", "pi_1", "INV-007", "--amount", "4.50")
+
+    answer = queue.run("exceptions", "show", "1")
+
+    assert re.search(r"^invoice +missing +status +why *$", answer.out, re.MULTILINE)
+    assert re.search(r"^INV-007 +8.00 USD +open ", answer.out, re.MULTILINE)
 
 
 def test_it_tells_programs_the_same(queue: Commands) -> None:
@@ -178,6 +253,39 @@ def test_it_resolves_until_the_amounts_change(queue: Commands, inbox: Inbox) -> 
     assert "by ann: phoned" in shown.out
     assert listed(queue) == [("unmatched_payment", "pi_1", 750)]
     assert queue.run("verify", "--rebuild").code == 0
+
+
+def test_it_resolves_only_what_a_person_has_seen(queue: Commands) -> None:
+    """With its tag an exception is resolved as it was shown; after a change it is one line that sends back to look again."""
+    seen = tag(queue)
+    shown = json.loads(queue.run("exceptions", "show", "1", "--json").out)["tag"]
+    decide(queue, "assign", "pi_1", "INV-009", "--amount", "5")
+
+    stale = decide(queue, "resolve", f"1@{seen}")
+    left_open = listed(queue)
+    fresh = decide(queue, "resolve", f"1@{tag(queue)}")
+    again = decide(queue, "resolve", f"1@{seen}")
+
+    assert shown == seen
+    assert (stale.code, stale.out) == (2, "")
+    assert stale.err == (
+        "reconciler: exception 1 has changed since you saw it: unmatched_payment of pi_1, 7.50 USD."
+        " Look again: reconciler exceptions show 1\n"
+    )
+    assert left_open == [("unmatched_payment", "pi_1", 750)]
+    assert fresh.code == 0
+    assert fresh.out.startswith("Resolved unmatched_payment of pi_1, 7.50 USD.")
+    assert listed(queue) == []
+    assert (again.code, again.out[:16]) == (0, "Nothing changed:")
+
+
+@pytest.mark.parametrize("number", ["0", "-1", "x", "1@", "1@ABC", "1@a1b2c3x", "9" * 19, "\uff11"])
+def test_it_takes_only_a_number_of_an_exception(queue: Commands, number: str) -> None:
+    """What can't be a number of an exception, with a tag or without, is wrong use, and nothing is decided."""
+    answer = queue.run("exceptions", "resolve", *BY, "--", number)
+
+    assert answer.code == 2
+    assert listed(queue) == [("unmatched_payment", "pi_1", 1250)]
 
 
 def test_it_says_that_an_exception_has_closed_by_itself(queue: Commands) -> None:
@@ -269,14 +377,24 @@ def test_it_shows_a_dispute_with_its_deadline(commands: Commands, inbox: Inbox) 
         assert words in answer.out
 
 
-def test_it_says_why_a_payers_word_did_not_count(commands: Commands, inbox: Inbox) -> None:
-    """A reference that the payer could edit, and that the amount does not bear out, is named with the invoice that it names."""
+PAYERS_WORDS = [
+    ({"client_reference_id": "inv_1"}, "By client_reference_id, which", "named by client_reference_id"),
+    ({"payment_link": "plink_1"}, "By the Payment Link, which", "same Payment Link"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("carried", "by", "why"), PAYERS_WORDS)
+def test_it_says_why_a_payers_word_did_not_count(
+    commands: Commands, inbox: Inbox, carried: dict[str, str], by: str, why: str
+) -> None:
+    """What the payer controls, and the amount does not bear out, is told by its name, with the invoice that it names."""
     Path("config.toml").write_text(f"{MODE}[exceptions]\ngrace_s = 0\n")
-    import_invoices(commands, "id,currency,amount_due\ninv_1,usd,99900\n")
+    head = "id,currency,amount_due,stripe_payment_link_id"
+    import_invoices(commands, f"{head}\ninv_1,usd,99900,plink_1\n")
     session = {
         "id": "cs_1",
         "object": "checkout.session",
-        "client_reference_id": "inv_1",
+        **carried,
         "created": int(time.time()) - 20,
         "currency": "usd",
         "amount_total": 1250,
@@ -290,8 +408,9 @@ def test_it_says_why_a_payers_word_did_not_count(commands: Commands, inbox: Inbo
 
     answer = commands.run("exceptions", "show", "1")
 
-    assert "another amount or currency: that proves nothing" in " ".join(answer.out.split())
-    assert "named by the payment" in answer.out
+    words = " ".join(answer.out.split())
+    assert f"{by} the payer controls, it names an invoice of another amount or currency" in words
+    assert why in words
 
 
 WRONG = [

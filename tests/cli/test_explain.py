@@ -36,7 +36,7 @@ def test_it_tells_the_whole_story(paid: Commands, key: str) -> None:
         "pi_1 (succeeded) pays 12.50 USD: everything that names an invoice names this one.",
         "pi_1 was first told by a webhook",
         "payment_intent.succeeded by webhook (evt_pi_1_succeeded)",
-        "-> payment pi_1 belongs to invoice inv_1: everything that names an invoice",
+        "-> payment pi_1 belongs to invoice inv_1 with 12.50 USD: everything that names an invoice",
         "-> invoice: status open -> paid",
         "(received 12.50 USD, held 12.50 USD, due 12.50 USD)",
         "-> user user_7 is told: invoice paid",

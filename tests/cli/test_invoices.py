@@ -1,6 +1,7 @@
 """Do invoices come in from a file as they stand there, or not at all?"""
 
 import json
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,14 @@ BAD_ROWS = [
     ("id,currency,amount\na,usd\n", "'' is not an amount: write digits and one '.'"),
     ("id,currency,amount_due\na\x00,usd,1\n", "holds a NUL character"),
     ("id,currency,amount_due,status\na,usd,1,payed\n", "status 'payed' is none of draft, open, paid"),
+    ("id,currency,amount_due,created_at\na,usd,1,31.12.2025\n", "created_at '31.12.2025' is no date: write 2026-03-01"),
+    ("id,currency,amount_due,created_at\na,usd,1,2026-02-30\n", "created_at '2026-02-30' is no date"),
+    ("id,currency,amount_due,created_at\na,usd,1,0001-01-01\n", "created_at '0001-01-01' is no date"),
+    ("id,currency,amount_due,created_at\na,usd,1,9999-12-31T23:00-05:00\n", "created_at '9999-12-31T23:00-05:00' is no date"),
+    ("id,currency,amount_due,status,paid_at\na,usd,1,paid,yes\n", "paid_at 'yes' is no date"),
+    ("id,currency,amount_due,status,paid_at\na,usd,1,open,2026-03-01\n", "has a paid_at, and its status does not say `paid`"),
+    ("id,currency,amount_due,paid_at\na,usd,1,2026-03-01\n", "has a paid_at, and its status does not say `paid`"),
+    ("id,currency,amount_due,status,stripe_payment_intent_id\na,usd,1,paid,pi_1\n", "is `paid` and names an object of Stripe's: give its paid_at or created_at"),
 ]  # fmt: skip
 
 
@@ -343,6 +352,135 @@ def test_it_keeps_what_was_paid(commands: Commands, inbox: Inbox) -> None:
     [after] = listed(commands)
     assert (after["status"], after["payment_status"]) == ("paid", "paid")
     assert after["paid_at"] == before["paid_at"] is not None
+
+
+@pytest.mark.parametrize("word", ["open", "draft", "void"])
+def test_it_says_which_status_it_does_not_take(commands: Commands, inbox: Inbox, word: str) -> None:
+    """A file that knows of no payment takes our `paid` from no invoice, and that is said: all of them, or how many."""
+    head = "id,currency,amount_due,status,customer_name\n"
+    import_invoices(commands, f"{HEAD}inv_1,usd,1250\n")
+    deliver(inbox, event(intent()))
+    text = f"{head}inv_1,usd,1250,{word},Ann\nb,usd,1,open,Bob\n"
+
+    dry = import_invoices(commands, text, "--dry-run")
+    programs = import_invoices(commands, text, "--dry-run", "--json")
+    wet = import_invoices(commands, text)
+    same = import_invoices(commands, f"{head}inv_1,usd,1250,paid,Ann\n")
+
+    named = f"invoices.csv:2: inv_1 says `{word}` and stays `paid`, as its payment made it.\n"
+    assert dry.out == imported("would be imported", new=1, changed=1) + named
+    assert json.loads(programs.out) == {
+        "dry_run": True, "new": 1, "changed": 1, "unchanged": 0, "left_out": [],
+        "status_kept": [{"line": 2, "invoice_id": "inv_1", "said": word}],
+    }  # fmt: skip
+    assert wet.out.startswith(imported(new=1, changed=1) + "Of 1 invoices the file says another")
+    assert same.out == imported(unchanged=1)
+    paid, _ = sorted(listed(commands), key=lambda row: row["id"] != "inv_1")
+    assert (paid["status"], paid["payment_status"]) == ("paid", "paid")
+    assert paid["customer_name"] == "Ann"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [("open", "void"), ("draft", "open"), ("open", "uncollectible"), ("open", "paid"), ("paid", "open"), ("void", "open")],
+)  # fmt: skip
+def test_it_takes_the_status_that_the_app_gives(
+    commands: Commands, before: str, after: str
+) -> None:
+    """Every word but a `paid` that we wrote is the app's own, and so is what it says next; no word changes none."""
+    head = "id,currency,amount_due,status\n"
+    import_invoices(commands, f"{head}a,usd,1,{before}\n")
+
+    silent = import_invoices(commands, f"{head}a,usd,1,\n")
+    answer = import_invoices(commands, f"{head}a,usd,1,{after}\n")
+
+    assert silent.out == imported(unchanged=1)
+    assert answer.out == imported(changed=1)
+    assert [row["status"] for row in listed(commands)] == [after]
+
+
+def test_it_judges_the_new_word_at_once(commands: Commands, inbox: Inbox) -> None:
+    """An invoice that is opened finds its money, and one that is voided beside its money calls a person."""
+    head = "id,currency,amount_due,status\n"
+    import_invoices(commands, f"{head}inv_1,usd,1250,draft\ninv_2,usd,2000,open\n")
+    part = intent("pi_2", metadata={"invoice_id": "inv_2"})
+    deliver(inbox, event(intent()), event(part))
+
+    import_invoices(commands, f"{head}inv_1,usd,1250,open\ninv_2,usd,2000,void\n")
+
+    found = json.loads(commands.run("exceptions", "list", "--json").out)
+    assert [row["status"] for row in listed(commands)] == ["paid", "void"]
+    assert ("invoice_not_payable", "inv_2") in {(row["kind"], row["subject"]) for row in found}
+
+
+def test_it_keeps_what_the_file_does_not_say(commands: Commands) -> None:
+    """An empty cell is like a column that is not there: what is stored stays, Stripe's ids among it."""
+    names = ("number", "customer_name", "customer_email", "user_id", "stripe_payment_intent_id",
+             "stripe_checkout_session_id", "stripe_payment_link_id", "created_at")  # fmt: skip
+    head = f"id,currency,amount_due,{','.join(names)}\n"
+    row = "N-1,Ann,ann@example.org,u1,pi_1,cs_1,plink_1,2026-03-01"
+    import_invoices(commands, f"{head}a,usd,1,{row}\nb,usd,1,{row.replace('1', '2')}\n")
+    before = listed(commands)
+
+    mixed = import_invoices(commands, f"{head}a,usd,1,{',' * 7}\nb,usd,1,,Bob,,,,,,\n")
+    import_invoices(commands, f"{HEAD}a,usd,1\n")
+
+    kept, changed = listed(commands)
+    assert mixed.out == imported(changed=1, unchanged=1)
+    assert kept == before[0]
+    assert {name: changed[name] for name in names} == {
+        **{name: before[1][name] for name in names},
+        "customer_name": "Bob",
+    }
+
+
+@pytest.mark.parametrize(
+    ("cell", "stored"),
+    [
+        ("2026-03-01", "2026-03-01T00:00:00Z"),
+        ("2026-03-01 09:30", "2026-03-01T09:30:00Z"),
+        ("2026-03-01T09:30:00Z", "2026-03-01T09:30:00Z"),
+        ("2026-03-01T09:30:00.5+02:00", "2026-03-01T07:30:00.500000Z"),
+    ],
+)
+def test_it_knows_when_invoices_were_made_and_paid(
+    commands: Commands, cell: str, stored: str
+) -> None:
+    """A day or a moment without a zone is UTC; both columns are taken for a new invoice and for one that is there."""
+    head = "id,currency,amount_due,status,created_at,paid_at\n"
+    import_invoices(commands, f"{HEAD}b,usd,1\n")
+
+    import_invoices(commands, f"{head}a,usd,1,paid,{cell},{cell}\nb,usd,1,paid,{cell},{cell}\n")
+
+    for row in listed(commands):
+        moments = {datetime.fromisoformat(row[name]) for name in ("created_at", "paid_at")}
+        assert moments == {datetime.fromisoformat(stored)}
+
+
+@pytest.mark.parametrize(
+    ("cells", "is_asked_for"),
+    [
+        ("pi_1,,2026-02-01", False),
+        ("pi_1,2026-02-01,", False),
+        ("pi_1,2026-02-01,2026-03-05", True),
+        ("pi_1,2026-03-05,2026-02-01", False),
+        ("pi_1,2026-03-05,", True),
+        (",,", False),
+    ],
+)
+def test_it_asks_for_no_payment_of_before_the_first_day(
+    commands: Commands, program: Program, cells: str, is_asked_for: bool
+) -> None:
+    """An invoice that comes in as `paid` counts from its own dates, not from today."""
+    program.configure(f'{MODE}[matching]\nsince = "2026-03-01"\n[exceptions]\ngrace_s = 0\n')
+    head = "id,currency,amount_due,status,stripe_payment_intent_id,created_at,paid_at\n"
+
+    answer = import_invoices(commands, f"{head}a,usd,1,paid,{cells}\n")
+
+    found = json.loads(commands.run("exceptions", "list", "--json").out)
+    assert answer.out == imported(new=1)
+    kinds = [row["kind"] for row in found]
+    assert kinds == (["paid_here_not_at_stripe"] if is_asked_for else [])
 
 
 def test_it_finds_the_payment_that_came_first(commands: Commands, inbox: Inbox) -> None:

@@ -16,10 +16,10 @@ DAY = timedelta(days=1)
 WANTED = Wanted(amount_minor=1000, currency="eur", at=b.NOON, email="Bob@Example.org")
 
 
-def prospect(id_: str = "inv_1", *, received_minor: int = 0, **changed: Any) -> Prospect:
+def prospect(id_: str = "inv_1", *, net_minor: int = 0, **changed: Any) -> Prospect:
     """Give an invoice for which nothing speaks yet."""
     plain = {"amount_due_minor": 7777, "created_at": b.NOON - 90 * DAY}
-    return Prospect(invoice=b.invoice(id_, **{**plain, **changed}), received_minor=received_minor)
+    return Prospect(invoice=b.invoice(id_, **{**plain, **changed}), net_minor=net_minor)
 
 
 def named(value: str, kind: ReferenceKind = ReferenceKind.CLIENT_REFERENCE) -> Wanted:
@@ -37,12 +37,12 @@ CASES: dict[str, tuple[Wanted, Prospect, tuple[Reason, ...]]] = {
     ),
     "what is missing of the amount": (
         WANTED,
-        prospect(amount_due_minor=1500, received_minor=500),
+        prospect(amount_due_minor=1500, net_minor=500),
         (Reason.SAME_AMOUNT,),
     ),
     "an amount that is paid already": (
         WANTED,
-        prospect(amount_due_minor=1000, received_minor=1000),
+        prospect(amount_due_minor=1000, net_minor=1000),
         (),
     ),
     "no money at all": (

@@ -59,6 +59,20 @@ CASES = {
         [replace(OPEN, amount_due_minor=700)],
         {("overpaid", "inv_1")},
     ),
+    "a half that came, was given back, and came again": (
+        [
+            b.event(b.intent(amount_minor=500, references=NAMED)),
+            b.event(b.refund("succeeded", 500)),
+            b.event(b.intent(id="pi_2", amount_minor=500, references=NAMED)),
+        ],
+        [OPEN],
+        {("underpaid", "inv_1")},
+    ),
+    "a whole of which a half was given back": (
+        [PAID, b.event(b.refund("succeeded", 500))],
+        [OPEN],
+        set(),
+    ),
     "a second payment of the whole": (
         [PAID, b.event(b.intent(id="pi_2", references=NAMED))],
         [OPEN],
@@ -320,6 +334,27 @@ def test_it_leaves_what_is_left_of_a_foreign_payment_to_its_product() -> None:
 FIRST_DAY = Rules(since_ms=b.at_ms(3000))
 OLD_DEBIT = b.read(b.intent(created_ms=b.at_ms(0)), 3600)
 OLD_SAID_PAID = replace(OPEN, status="paid", payment_intent_id="pi_9")
+OLD_PAID = b.event(b.intent(references=NAMED))
+
+
+def _settled_by_us(invoice: Invoice = OPEN) -> Ledger:
+    """What stands before: we have settled an invoice that old money covers, and written our `paid` to it."""
+    [change] = _decide([OLD_PAID], [invoice]).invoices
+    return Ledger(standings={"inv_1": change.standing})
+
+
+def _refund(status: str, second: int, *, is_read: bool = False) -> Observation:
+    """Show a refund that was made before the first day."""
+    seen = b.refund(status, 300, created_ms=b.at_ms(100))
+    return (b.read if is_read else b.event)(seen, second)
+
+
+def _dispute(status: str, second: int, *, is_read: bool = False) -> Observation:
+    """Show a dispute that was made before the first day."""
+    seen = b.dispute(status, created_ms=b.at_ms(100))
+    return (b.read if is_read else b.event)(seen, second)
+
+
 BEFORE_THAT_DAY: dict[str, tuple[list[Observation], Invoice, Ledger, set[tuple[str, str]]]] = {
     "a debit of last year that is read today": ([OLD_DEBIT], OPEN, NOTHING_BEFORE, set()),
     "the same, and refunded today": (
@@ -364,6 +399,132 @@ BEFORE_THAT_DAY: dict[str, tuple[list[Observation], Invoice, Ledger, set[tuple[s
         NOTHING_BEFORE,
         {("paid_here_not_at_stripe", "inv_1")},
     ),
+    "an invoice that says paid and has no date at all": ([], OLD_SAID_PAID, NOTHING_BEFORE, set()),
+    "our own paid of old money that is gone": (
+        [],
+        replace(OPEN, status="paid", paid_at=b.at(0)),
+        _settled_by_us(),
+        {("paid_here_not_at_stripe", "inv_1")},
+    ),
+    "a total that was edited after we settled it": (
+        [OLD_PAID],
+        replace(OPEN, status="paid", amount_due_minor=1200),
+        _settled_by_us(),
+        {("invoice_changed_after_paid", "inv_1")},
+    ),
+    "an invoice that became void after our paid": (
+        [OLD_PAID],
+        replace(OPEN, status="void"),
+        _settled_by_us(),
+        {("invoice_not_payable", "inv_1")},
+    ),
+    "a void invoice of before with money": (
+        [OLD_PAID],
+        replace(OPEN, status="void"),
+        NOTHING_BEFORE,
+        set(),
+    ),
+    "a refund of before that an event of today says failed": (
+        [OLD_DEBIT, _refund("failed", 3500)],
+        OPEN,
+        NOTHING_BEFORE,
+        {("refund_failed", "re_1")},
+    ),
+    "a refund of before that failed before": (
+        [OLD_DEBIT, _refund("failed", 200), _refund("failed", 3600, is_read=True)],
+        OPEN,
+        NOTHING_BEFORE,
+        set(),
+    ),
+    "a refund of before that a read shows failed, nobody knows since when": (
+        [OLD_DEBIT, _refund("failed", 3600, is_read=True)],
+        OPEN,
+        NOTHING_BEFORE,
+        set(),
+    ),
+    "the same, and it was alive after that day": (
+        [
+            OLD_DEBIT,
+            _refund("succeeded", 3300, is_read=True),
+            _refund("failed", 3600, is_read=True),
+        ],
+        OPEN,
+        NOTHING_BEFORE,
+        {("refund_failed", "re_1")},
+    ),
+    "the same, and its money came back today": (
+        [
+            OLD_DEBIT,
+            _refund("failed", 3600, is_read=True),
+            b.read(
+                b.transaction(
+                    300,
+                    source="re_1",
+                    type="refund_failure",
+                    category="refund_failure",
+                    created_ms=b.at_ms(3500),
+                ),
+                3600,
+            ),
+        ],
+        OPEN,
+        NOTHING_BEFORE,
+        {("refund_failed", "re_1")},
+    ),
+    "a dispute of before about which we wrote today": (
+        [OLD_DEBIT, _dispute("under_review", 3500)],
+        OPEN,
+        NOTHING_BEFORE,
+        set(),
+    ),
+    "a dispute of before that is lost today": (
+        [OLD_DEBIT, _dispute("needs_response", 200), _dispute("lost", 3500)],
+        OPEN,
+        NOTHING_BEFORE,
+        {("dispute_lost", "dp_1")},
+    ),
+    "a dispute of before that a read shows lost, nobody knows since when": (
+        [OLD_DEBIT, _dispute("lost", 3600, is_read=True)],
+        OPEN,
+        NOTHING_BEFORE,
+        set(),
+    ),
+    "the same, and it was open after that day": (
+        [
+            OLD_DEBIT,
+            _dispute("under_review", 3300, is_read=True),
+            _dispute("lost", 3600, is_read=True),
+        ],
+        OPEN,
+        NOTHING_BEFORE,
+        {("dispute_lost", "dp_1")},
+    ),
+    "an inquiry of before that is a dispute since then": (
+        [OLD_DEBIT, _dispute("warning_under_review", 3300), _dispute("needs_response", 3500)],
+        OPEN,
+        NOTHING_BEFORE,
+        {("dispute_open", "dp_1")},
+    ),
+    "a dispute of before that took the money today": (
+        [
+            OLD_DEBIT,
+            _dispute("needs_response", 3600, is_read=True),
+            b.read(b.withdrawn(1000, created_ms=b.at_ms(3500)), 3600),
+        ],
+        OPEN,
+        NOTHING_BEFORE,
+        {("dispute_open", "dp_1")},
+    ),
+    "refunds of today that contradict the total of an old payment": (
+        [
+            OLD_DEBIT,
+            b.read(b.charge(refunded_minor=900, refunds_listed=True, created_ms=b.at_ms(0)), 3900),
+            b.event(b.refund("succeeded", 300, created_ms=b.at_ms(3500)), 3500),
+        ],
+        OPEN,
+        NOTHING_BEFORE,
+        {("conflicting_facts", "pi_1")},
+    ),
 }
 
 
@@ -387,3 +548,115 @@ def test_it_tells_users_only_of_what_happened_since_the_first_day() -> None:
     told = _decide([debit, *refunds], [theirs], rules=FIRST_DAY).notices
 
     assert [each.milestone for each in told] == ["refund_done:re_new"]
+
+
+OTHER = b.invoice("inv_2", status="open")
+DUE_BY = b.at_ms(90_000)
+JPY = b.event(b.intent(id="pi_jpy", currency="jpy", references=NAMED))
+
+
+def _asks(*told: Observation, invoice: Invoice = OPEN, ledger: Ledger = NOTHING_BEFORE) -> Decision:
+    return _decide(told, [invoice, OTHER], ledger)
+
+
+def _void(word: str) -> Invoice:
+    return replace(OPEN, status=word)
+
+
+MATTERS: dict[str, tuple[str, Decision, Decision]] = {
+    "a draft that is void now": (
+        "invoice_not_payable",
+        _asks(PAID, invoice=_void("draft")),
+        _asks(PAID, invoice=_void("void")),
+    ),
+    "a new deadline": (
+        "dispute_open",
+        _asks(PAID, b.event(b.dispute(respond_by_ms=DUE_BY))),
+        _asks(PAID, b.event(b.dispute(respond_by_ms=DUE_BY + 1))),
+    ),
+    "an inquiry that is a dispute now": (
+        "dispute_open",
+        _asks(PAID, b.event(b.dispute("warning_needs_response"))),
+        _asks(PAID, b.event(b.dispute("warning_needs_response")), b.event(b.dispute(), 9)),
+    ),
+    "more money that a dispute moved": (
+        "dispute_fx",
+        _asks(PAID, b.event(b.dispute()), b.event(b.reinstated(1100, currency="usd"))),
+        _asks(
+            PAID,
+            b.event(b.dispute()),
+            b.event(b.reinstated(1100, currency="usd")),
+            b.event(b.withdrawn(1200, currency="usd")),
+        ),
+    ),
+    "another PaymentIntent on an invoice that says paid": (
+        "paid_here_not_at_stripe",
+        _asks(invoice=replace(OPEN, status="paid", payment_intent_id="pi_8")),
+        _asks(invoice=replace(OPEN, status="paid", payment_intent_id="pi_9")),
+    ),
+    "another total once more": (
+        "invoice_changed_after_paid",
+        _asks(PAID, invoice=replace(OPEN, amount_due_minor=900), ledger=_settled_by_us()),
+        _asks(PAID, invoice=replace(OPEN, amount_due_minor=800), ledger=_settled_by_us()),
+    ),
+    "a refund that is of a third amount": (
+        "conflicting_facts",
+        _asks(PAID, *(b.event(b.refund("succeeded", each)) for each in (100, 200))),
+        _asks(PAID, *(b.event(b.refund("succeeded", each)) for each in (100, 200, 300))),
+    ),
+}
+MATTERS_NOT: dict[str, tuple[str, Decision, Decision]] = {
+    "that somebody has answered a dispute": (
+        "dispute_open",
+        _asks(PAID, b.event(b.dispute())),
+        _asks(PAID, b.event(b.dispute()), b.event(b.dispute("under_review"), 9)),
+    ),
+    "that a dispute of estimated sums is lost": (
+        "dispute_fx",
+        _asks(PAID, b.event(b.dispute()), b.event(b.reinstated(1100, currency="usd"))),
+        _asks(PAID, b.event(b.dispute("lost")), b.event(b.reinstated(1100, currency="usd"))),
+    ),
+    "that the difference to a new total was given back": (
+        "invoice_changed_after_paid",
+        _asks(PAID, invoice=replace(OPEN, amount_due_minor=900), ledger=_settled_by_us()),
+        _asks(
+            PAID,
+            b.event(b.refund("succeeded", 100)),
+            invoice=replace(OPEN, amount_due_minor=900),
+            ledger=_settled_by_us(),
+        ),
+    ),
+    "the total of a void invoice": (
+        "invoice_not_payable",
+        _asks(PAID, invoice=_void("void")),
+        _asks(PAID, invoice=replace(_void("void"), amount_due_minor=1200)),
+    ),
+    "the right money beside the wrong": (
+        "wrong_currency",
+        _asks(JPY),
+        _asks(JPY, PAID),
+    ),
+    "the total where too much was given back": (
+        "net_below_zero",
+        _asks(PAID, b.event(b.refund("succeeded", 1200))),
+        _asks(
+            PAID,
+            b.event(b.refund("succeeded", 1200)),
+            invoice=replace(OPEN, amount_due_minor=900),
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize("case", [*MATTERS, *MATTERS_NOT])
+def test_it_asks_again_only_when_what_makes_it_true_is_another(case: str) -> None:
+    """A fingerprint holds the amounts, ids and words that make its kind true, and nothing that may change without mattering."""
+    kind, *decisions = {**MATTERS, **MATTERS_NOT}[case]
+
+    before, after = (
+        {each.fingerprint for each in decision.opened if each.kind == kind}
+        for decision in decisions
+    )
+
+    assert len(before) == len(after) == 1
+    assert (before != after) == (case in MATTERS)

@@ -9,9 +9,10 @@ import pytest
 
 from reconciler.core.facts import PaidAt
 from reconciler.core.invoice import Share, Written, settle, write_for
-from reconciler.core.matching import Rule, match, shares
+from reconciler.core.matching import Rule, match
 from reconciler.core.observation import Failure, Observation, Reference, ReferenceKind
 from reconciler.core.payment import Book, PaymentStatus, failed_attempts, payment_status, summarise
+from reconciler.core.sharing import shares
 from tests.core import builders as b
 
 NEEDS_METHOD = "requires_payment_method"

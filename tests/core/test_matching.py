@@ -180,6 +180,27 @@ def test_it_allocates_only_what_is_agreed(
     assert parts_of(found) == parts
 
 
+@pytest.mark.parametrize(
+    ("references", "claimed"),
+    [
+        pytest.param([client("INV-2"), LINK], set(), id="only the payer's"),
+        pytest.param(
+            [client("INV-2"), metadata("inv_1")], {"inv_1"}, id="the payer's against ours"
+        ),
+        pytest.param([LINK, metadata("INV-2")], {"inv_2"}, id="ours against the payer's"),
+        pytest.param([LINK, client("INV-2"), metadata("INV-2")], {"inv_2"}, id="both for one"),
+    ],
+)
+def test_it_sends_no_invoice_to_review_that_only_the_payer_names(
+    references: list[Reference], claimed: set[str]
+) -> None:
+    """Whoever pays could otherwise put another's invoice in doubt; the payment still waits for a person, with all names."""
+    found = matched(references, LINKED, TWO)
+
+    assert (found.rule, found.named) == (Rule.CONFLICT, {"inv_1", "inv_2"})
+    assert found.claimed == claimed
+
+
 def test_it_sends_every_named_invoice_to_review_when_names_disagree() -> None:
     """Nothing moves by itself, and both sides of a disagreement are shown."""
     found = matched([metadata("INV-1"), metadata("INV-2")], ONE, TWO)

@@ -23,7 +23,7 @@ from reconciler.db.migrate import (
     upgrade,
 )
 from reconciler.db.session import Database, StatementFailed, open_database
-from reconciler.db.tables import metadata
+from reconciler.db.run_tables import metadata
 
 FAMILY = """
 op.create_table("parents", sa.Column("id", sa.Integer, primary_key=True))

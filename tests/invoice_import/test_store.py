@@ -2,7 +2,8 @@
 
 import pytest
 
-from reconciler.apply import Policy
+from reconciler.apply import Policy, apply_payment_state
+from reconciler.core.observation import Reference, ReferenceKind, Source
 from reconciler.db import queries
 from reconciler.db.session import Database, StatementFailed
 from reconciler.invoice_import import Row, plan, store
@@ -38,6 +39,24 @@ def test_it_finishes_what_was_cut_off(database: Database) -> None:
 
     assert cut_off == ["i2", "i3"]
     assert _ids(database) == ["i2", "i3", "i4", "i5", "i6"]
+
+
+def test_it_leaves_what_was_paid_since_the_file_was_compared(database: Database) -> None:
+    """A payment that comes between comparing and writing is not undone by a file that says `void`."""
+    rows = _rows(3)
+    _store(database, rows)
+    changed = [Row(each.line, {**each.values, "status": "void"}) for each in rows[:2]]
+    planned = plan(database, changed)
+    named = Reference(ReferenceKind.METADATA, "i2")
+    paid = b.event(b.intent(amount_minor=1000, currency="eur", references=frozenset({named})))
+    with database.writing() as tx:
+        apply_payment_state(tx, [paid], source=Source.WEBHOOK, now=b.NOON, policy=Policy())
+
+    store(database, planned.writes, now=b.NOON, policy=Policy(), batch=BATCH)
+
+    with database.reading() as tx:
+        found = {row["id"]: row["status"] for row in queries.invoices(tx)}
+    assert found == {"i2": "paid", "i3": "void", "i4": "open"}
 
 
 def test_it_plans_page_by_page_as_it_would_at_once(database: Database) -> None:

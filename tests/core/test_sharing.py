@@ -1,9 +1,11 @@
 """Whether a payment is cut along its allocations without losing a cent."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reconciler.core.matching import Allocation, Rule, shares
+from reconciler.core.matching import Allocation, Rule
+from reconciler.core.sharing import left_over, shares
 from tests.core import builders as b
 
 
@@ -24,13 +26,38 @@ def test_it_cuts_refunds_and_disputes_in_proportion() -> None:
     assert (cut["a"].disputed_minor, cut["b"].disputed_minor) == (30, 60)
 
 
-def test_it_leaves_the_unallocated_part_its_own_share_of_a_refund() -> None:
-    """An invoice that got half of a payment bears half of its refund."""
-    payment = b.summary(refunded_minor=100, refund_pending_minor=50)
+@pytest.mark.parametrize(
+    ("refunded", "pending", "cut_off", "left"),
+    [
+        pytest.param(100, 50, (0, 0), 400, id="less than the rest"),
+        pytest.param(500, 200, (0, 0), 0, id="just the rest"),
+        pytest.param(700, 0, (200, 0), 0, id="more than the rest"),
+        pytest.param(700, 100, (200, 100), 0, id="the last of it on its way"),
+        pytest.param(700, 300, (200, 200), 0, id="some of the rest on its way"),
+        pytest.param(1000, 1000, (500, 500), 0, id="all of it on its way"),
+    ],
+)
+def test_it_gives_back_first_what_is_at_no_invoice(
+    refunded: int, pending: int, cut_off: tuple[int, int], left: int
+) -> None:
+    """Whoever refunds the half that nobody could place takes nothing from the invoice that has the other half."""
+    payment = b.summary(refunded_minor=refunded, refund_pending_minor=pending)
+    placed = [allocation("a", 500)]
 
-    cut = shares(payment, [allocation("a", 500)])
+    cut = shares(payment, placed)
 
-    assert (cut["a"].refunded_minor, cut["a"].refund_pending_minor) == (50, 25)
+    assert (cut["a"].refunded_minor, cut["a"].refund_pending_minor) == cut_off
+    assert left_over(payment, placed) == left
+
+
+def test_it_counts_what_is_at_an_invoice_that_is_gone_as_left_over() -> None:
+    """Money at an invoice without a row is at no invoice; what is held of it alone, in proportion."""
+    payment = b.summary(refunded_minor=100)
+    placed = [allocation("a", 500), allocation("b", 500)]
+
+    assert left_over(payment, placed) == 0
+    assert left_over(payment, placed, {"b"}) == 450
+    assert left_over(payment, placed, {"a", "b"}) == 900
 
 
 @given(

@@ -1,0 +1,150 @@
+"""Whom does a refund of a shared payment concern, and with how much?"""
+
+from collections.abc import Iterable, Mapping
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.core.matching import Allocation, Rule
+from reconciler.core.milestones import Notice, Placed, of_invoice, of_payment
+from reconciler.core.observation import Observation
+from reconciler.core.payment import Book
+from tests.core import builders as b
+
+USERS = {"a": "ann", "b": "bob", "c": "ann", "d": None}
+INVOICES = {
+    id_: b.invoice(id_, number=f"INV-{id_.upper()}", user_id=user) for id_, user in USERS.items()
+}
+COVERED = dict.fromkeys(INVOICES, True)
+NOTHING = Placed(book=Book(id="pi_1"))
+PAID = b.event(b.intent())
+REFUND = b.event(b.refund("succeeded", 301), 60)
+
+
+def _placed(parts: Mapping[str, int], *observations: Observation) -> Placed:
+    """A payment of ten euros, in so many parts at these invoices."""
+    allocations = tuple(
+        Allocation(payment_id="pi_1", invoice_id=id_, amount_minor=part, rule=Rule.ASSIGNED)
+        for id_, part in parts.items()
+    )
+    return Placed(book=b.book(*observations), allocations=allocations)
+
+
+def _told(before: Placed, after: Placed) -> list[Notice]:
+    return list(of_payment(before, after, INVOICES, COVERED))
+
+
+def _short(notices: Iterable[Notice]) -> set[tuple[str, str, str, int]]:
+    return {(each.milestone, each.user_id, each.number, each.amount_minor) for each in notices}
+
+
+PARTS = {
+    "one invoice": ({"a": 1000}, {("ann", "INV-A", 301)}),
+    "money that is at no invoice": ({"a": 500}, set()),
+    "more than is at no invoice": ({"a": 800}, {("ann", "INV-A", 101)}),
+    "two users": ({"a": 400, "b": 600}, {("ann", "INV-A", 120), ("bob", "INV-B", 181)}),
+    "one user with two of three": (
+        {"a": 400, "b": 500, "c": 100},
+        {("ann", "INV-A, INV-C", 150), ("bob", "INV-B", 151)},
+    ),
+    "an invoice without a user": ({"b": 500, "d": 500}, {("bob", "INV-B", 151)}),
+    "an invoice that is gone": ({"b": 500, "gone": 500}, {("bob", "INV-B", 151)}),
+    "a part of nothing": ({"a": 1000, "b": 0}, {("ann", "INV-A", 301)}),
+    "no invoice": ({}, set()),
+}
+
+
+@pytest.mark.parametrize("kind", ["refund_done", "refund_failed"])
+@pytest.mark.parametrize("case", PARTS)
+def test_it_tells_each_user_of_the_part_that_is_theirs(case: str, kind: str) -> None:
+    """A refund is cut along the allocations, and each user hears once of the sum that is cut from their invoices."""
+    parts, expected = PARTS[case]
+    word = "succeeded" if kind == "refund_done" else "failed"
+    refund = b.event(b.refund(word, 301), 60)
+
+    told = _told(_placed(parts, PAID), _placed(parts, PAID, refund))
+
+    assert _short(told) == {(f"{kind}:re_1", *each) for each in expected}
+
+
+def test_it_tells_nothing_that_was_told() -> None:
+    """The same refund again, or a decision that gives a user another share, tells nobody who has heard of it."""
+    before = _placed({"a": 800}, PAID, REFUND)
+
+    assert _told(before, before) == []
+    assert _told(before, _placed({"a": 800, "c": 200}, PAID, REFUND)) == []
+
+
+def test_it_tells_whoever_gets_a_share_later() -> None:
+    """A decision that gives the rest of a refunded payment to another user's invoice tells that user of their part."""
+    before = _placed({"a": 800}, PAID, REFUND)
+
+    told = _told(before, _placed({"a": 800, "b": 200}, PAID, REFUND))
+
+    assert _short(told) == {("refund_done:re_1", "bob", "INV-B", 60)}
+
+
+def test_it_gives_back_only_once_what_is_at_no_invoice() -> None:
+    """Of two refunds the first takes what is at no invoice, and the second is the users'; however they are told."""
+    second = b.event(b.refund("succeeded", 301, id="re_0", created_ms=b.at_ms(50)), 70)
+    parts = {"a": 399, "b": 300}
+    alone = _placed(parts, PAID, second)
+
+    told = _told(alone, _placed(parts, PAID, second, REFUND))
+
+    assert _told(_placed(parts, PAID), alone) == []
+    assert _short(told) == {
+        ("refund_done:re_0", "ann", "INV-A", 172),
+        ("refund_done:re_0", "bob", "INV-B", 129),
+    }
+
+
+def test_it_tells_of_a_refund_that_was_known_before_the_money() -> None:
+    """Where a refund is heard of before what it refunds, nobody's part is known; they are told when it is."""
+    parts = {"a": 0, "b": 0}
+    on_its_way = b.event(b.intent("processing"))
+    early = _placed(parts, on_its_way, REFUND)
+
+    assert _told(_placed(parts, on_its_way), early) == []
+    told = _told(early, _placed({"a": 400, "b": 600}, on_its_way, PAID, REFUND))
+    assert sum(each.amount_minor for each in told) == 301
+
+
+@given(
+    parts=st.lists(st.integers(0, 250), max_size=4),
+    refunds=st.lists(st.integers(1, 500), min_size=1, max_size=3),
+)
+def test_it_never_tells_of_more_than_was_refunded(parts: list[int], refunds: list[int]) -> None:
+    """However a payment is split, what is told of a refund is at most the refund, and all of it where all has its place."""
+    split = dict(zip("abcd", parts, strict=False))
+    observations = [
+        PAID,
+        *(b.event(b.refund("succeeded", n, id=f"re_{i}"), 60 + i) for i, n in enumerate(refunds)),
+    ]
+
+    told = _told(NOTHING, _placed(split, *observations))
+
+    for i, amount_minor in enumerate(refunds):
+        own = [each for each in told if each.milestone == f"refund_done:re_{i}"]
+        assert sum(each.amount_minor for each in own) <= amount_minor
+        assert len({each.user_id for each in own}) == len(own)
+
+
+def test_it_gives_each_coverage_a_key_of_its_own() -> None:
+    """What covers an invoice after a person took back what did is told by another key, and a covered invoice by none."""
+    invoice = INVOICES["a"]
+    own = [b.share()]
+
+    def keys(*, was_covered: bool = False, taken_back: int = 0) -> list[str]:
+        settlement = b.settled(*own)
+        found = of_invoice(invoice, settlement, own, was_covered=was_covered, taken_back=taken_back)
+        return [each.milestone for each in found]
+
+    firsts = [keys(taken_back=n) for n in range(3)]
+
+    assert firsts[0] == ["invoice_paid:a"]
+    assert firsts[1] == ["invoice_paid_again:1:a"]
+    assert all(earlier != later for earlier, later in pairwise(firsts))
+    assert keys(was_covered=True, taken_back=1) == []
