@@ -109,8 +109,22 @@ def sweep(given: Given) -> Task:
     return sweep_of(**given)
 
 
+def reconcile(given: Given) -> Task:
+    """Reconcile the days of the window."""
+    from benchmarks.reconciling import reconciled_of  # noqa: PLC0415 - the same
+
+    return reconciled_of(**given)
+
+
+def loop(given: Given) -> Task:
+    """Take the window in as everybody does."""
+    from benchmarks.reconciling import looped_of  # noqa: PLC0415 - the same
+
+    return looped_of(**given)
+
+
 TASKS: Final[Mapping[str, Callable[[Given], Task]]] = MappingProxyType(
-    {"drain": drain, "library": library, "sweep": sweep}
+    {"drain": drain, "library": library, "sweep": sweep, "reconcile": reconcile, "loop": loop}
 )
 
 

@@ -13,7 +13,9 @@ from reconciler.cli import (
     exceptions,
     explain,
     invoices,
+    reconcile,
     running,
+    runs,
     setup,
     status,
 )
@@ -30,7 +32,9 @@ __all__ = [
     "explain",
     "invoices",
     "main",
+    "reconcile",
     "running",
+    "runs",
     "setup",
     "status",
 ]

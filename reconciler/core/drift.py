@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from reconciler.core.facts import DisputeFacts, RefundFacts
+from reconciler.core.facts import SUCCEEDED, DisputeFacts, RefundFacts
 from reconciler.core.payment import Book, PaymentStatus, Summary, summarise
-from reconciler.core.words import dispute_word, refund_word
+from reconciler.core.words import dispute_word, gives_back, refund_word
 
 
 class Drift(StrEnum):
@@ -58,18 +58,23 @@ def compare(before: Book | None, after: Book) -> Iterator[Difference]:
     if found.is_foreign:
         return
     if known is None:
-        yield Difference(
-            kind=Drift.MISSING_HERE,
-            subject=after.id,
-            payment_id=after.id,
-            here=NOTHING,
-            there=_worth(found),
-            since_ms=found.created_ms,
-        )
+        yield missing_here(found)
         return
     yield from _of_payment(known, found)
     yield from _of_refunds(before.refunds if before else {}, after)
     yield from _of_disputes(before.disputes if before else {}, after)
+
+
+def missing_here(found: Summary) -> Difference:
+    """What differed about a payment of which we did not know."""
+    return Difference(
+        kind=Drift.MISSING_HERE,
+        subject=found.id,
+        payment_id=found.id,
+        here=NOTHING,
+        there=_worth(found),
+        since_ms=found.created_ms,
+    )
 
 
 def _of_payment(known: Summary, found: Summary) -> Iterator[Difference]:
@@ -99,6 +104,8 @@ def _of_refunds(known: Mapping[str, RefundFacts], after: Book) -> Iterator[Diffe
     for id_, refund in sorted(after.refunds.items()):
         there, at_ms = refund_word(refund), refund.statuses.get(refund_word(refund))
         before = known.get(id_)
+        if there == SUCCEEDED and not gives_back(refund, after.facts.charges):
+            continue  # What is given up of a hold never was money.
         if before is None:
             amount = max(refund.amounts, default=0)
             words = f"{there} {amount} {max(refund.currencies, default='')}".rstrip()

@@ -22,9 +22,12 @@ from reconciler.poll import (
     sweep_recent,
 )
 from reconciler.poll.runs import recorded
+from reconciler.reconcile.queue import run_waiting
 
 # What waits for us and not for the clock is looked at that often.
 PROMPTLY_S: Final = 5
+# A run of finance may wait that long.
+RUNS_S: Final = 30
 DAY_S: Final = 24 * 3600
 NIGHT_OVERLAP_S: Final = 26 * 3600
 # Runs, and what says nothing new: no list reaches back farther than that, unless it was not read for as long.
@@ -59,9 +62,10 @@ class Timing:
     night: time = time(2, 17)
 
 
-def jobs_of(poller: Poller, timing: Timing) -> list[Job]:
-    """All jobs of a daemon."""
+def jobs_of(poller: Poller, timing: Timing, manual: Poller) -> list[Job]:
+    """All jobs of a daemon; the runs that people left to it go by `manual`, whose requests have a budget of their own."""
     return [
+        Job(name="runs", every_s=RUNS_S, work=lambda: run_waiting(manual)),
         *_of_events(poller, timing),
         *_of_lists(poller, timing),
         *_of_what_waits(poller, timing),

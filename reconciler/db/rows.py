@@ -39,8 +39,8 @@ def write_all(tx: Tx, statement: Any, rows: Sequence[Row]) -> None:
     SQLAlchemy prepares each row by itself, and that costs more than the database does; here whole columns are prepared.
     """
     schema = tx.get_execution_options().get("schema_translate_map", {}).get(None)
-    names = tuple(str(name) for name in rows[0])
-    key = (statement, names, schema)
+    columns = tuple(str(name) for name in rows[0])
+    key = (statement, columns, schema)
     ready = _ready.get(key)
     if ready is None:
         ready = _ready[key] = _made_ready(tx.dialect, *key)

@@ -12,7 +12,7 @@ import structlog
 
 from reconciler.apply import apply_payment_state
 from reconciler.core.exceptions import ExceptionKind
-from reconciler.core.observation import Observation, Source
+from reconciler.core.observation import Observation
 from reconciler.core.schedule import retry_after_ms
 from reconciler.db import alerts, events, evidence
 from reconciler.db.events import EventState, Mark
@@ -22,6 +22,7 @@ from reconciler.db.session import StorageUnavailable, Tx
 from reconciler.poll import rights
 from reconciler.poll.poller import Poller
 from reconciler.poll.runs import line_of
+from reconciler.poll.taking import SWEPT, Taking
 from reconciler.stripe_api.problems import ProblemKind, Stopped, StripeProblem
 from reconciler.stripe_api.reading import read_object
 from reconciler.stripe_api.translate import UnreadableObject, observe_object
@@ -43,14 +44,14 @@ UNKNOWN_FOR: Final = timedelta(minutes=1)
 _ANSWERS: Final = frozenset({ProblemKind.REFUSED, ProblemKind.UNREADABLE})
 
 
-def read_due(poller: Poller) -> int:
+def read_due(poller: Poller, taking: Taking = SWEPT) -> int:
     """Read what is due and apply it; returns how many objects were read. Raises the last problem if Stripe is away."""
     with poller.db.reading() as tx:
         due = evidence.due(tx, poller.now(), limit=AT_ONCE)
     read = in_vain = 0
     failed: list[tuple[Fetch, Exception]] = []
     for fetch in due:
-        problem = _problem_with(poller, fetch)
+        problem = _problem_with(poller, fetch, taking)
         if problem is None:
             read, in_vain = read + 1, 0
             continue
@@ -66,10 +67,10 @@ def read_due(poller: Poller) -> int:
     return read
 
 
-def _problem_with(poller: Poller, fetch: Fetch) -> Exception | None:
+def _problem_with(poller: Poller, fetch: Fetch, taking: Taking) -> Exception | None:
     """Read an object and apply it; returns what was in the way. Raises Stopped, LeaseLost and StorageUnavailable."""
     try:
-        _read(poller, fetch)
+        read_one(poller, fetch, taking)
     except (Stopped, LeaseLost, StorageUnavailable):
         raise
     except Exception as problem:
@@ -90,8 +91,11 @@ def _is_no_answer(problem: Exception, *, is_sane: bool) -> bool:
     return kind is ProblemKind.UNAVAILABLE or (kind in _ANSWERS and not is_sane)
 
 
-def _read(poller: Poller, fetch: Fetch) -> None:
-    """Read an object and apply it. Raises UnreadableObject if the answer asks for nothing but to be read again."""
+def read_one(poller: Poller, fetch: Fetch, taking: Taking = SWEPT) -> None:
+    """Read an object and apply it. Raises UnreadableObject if the answer asks for nothing but to be read again.
+
+    Raises StripeProblem and Stopped too.
+    """
     inbox, began = poller.inbox, poller.now()
     reading = read_object(poller.gateway, fetch.kind, fetch.object_id)
     observations, wanted = observe_object(
@@ -105,7 +109,10 @@ def _read(poller: Poller, fetch: Fetch) -> None:
     now = poller.now()
     with poller.db.writing() as tx:
         if observations:
-            apply_payment_state(tx, observations, source=Source.POLL, now=now, policy=inbox.policy)
+            source, policy = taking.source, inbox.policy
+            taking.decided(
+                tx, apply_payment_state(tx, observations, source=source, now=now, policy=policy)
+            )
         if itself not in wanted:
             _settle(tx, fetch, observations, began, now)
         evidence.ask(tx, wanted, "read", now)

@@ -21,7 +21,6 @@ from reconciler.core.observation import (
     IntentSeen,
     Observation,
     SessionSeen,
-    Source,
     TransactionSeen,
 )
 from reconciler.core.words import DISPUTE_OVER
@@ -31,6 +30,7 @@ from reconciler.db.session import Tx
 from reconciler.poll import rights
 from reconciler.poll.poller import Poller
 from reconciler.poll.runs import Tally, line_of
+from reconciler.poll.taking import SWEPT, Taking
 from reconciler.stripe_api.pager import Page
 from reconciler.stripe_api.translate import UnreadableObject, observe_object
 
@@ -41,7 +41,7 @@ BATCH_MAX: Final = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Item:
+class Item:
     """One listed object: what it says, what must be read for it, and its digest if it is final."""
 
     subject: str
@@ -57,21 +57,32 @@ class _Item:
 
 
 def take_page(
-    poller: Poller, page: Page, tally: Tally, *, besides: Callable[[Tx], None] | None = None
+    poller: Poller,
+    page: Page,
+    tally: Tally,
+    *,
+    taking: Taking = SWEPT,
+    besides: Callable[[Tx], None] | None = None,
 ) -> None:
     """Apply a page; `besides` is done in the transaction of its last objects, or in one of its own."""
-    # Other settings read other names in the same bytes.
-    key = sightings.key_of(repr(poller.inbox.vocabulary))
-    items = [_item(poller, page, body, key) for body in _fresh(poller, page, key)]
+    items = items_of(poller, page)
     batches = _batches([each for each in items if each.says_something])
     if besides is not None and not batches:
         batches = [[]]
     for batch in batches:
         with poller.db.writing() as tx:
-            tally.found += _apply(poller, tx, batch)
+            tally.found += _apply(poller, tx, batch, taking)
             if besides is not None and batch is batches[-1]:
                 besides(tx)
     tally.objects += len(page.objects)
+    tally.left_alone += sum(not each.says_something for each in items)
+
+
+def items_of(poller: Poller, page: Page) -> list[Item]:
+    """What the objects of a page say that were not listed with the same bytes before."""
+    # Other settings read other names in the same bytes.
+    key = sightings.key_of(repr(poller.inbox.vocabulary))
+    return [_item(poller, page, body, key) for body in _fresh(poller, page, key)]
 
 
 def _fresh(poller: Poller, page: Page, key: bytes) -> list[bytes]:
@@ -85,7 +96,7 @@ def _fresh(poller: Poller, page: Page, key: bytes) -> list[bytes]:
     ]
 
 
-def _item(poller: Poller, page: Page, body: bytes, key: bytes) -> _Item:
+def _item(poller: Poller, page: Page, body: bytes, key: bytes) -> Item:
     try:
         found = msgspec.json.decode(body)
         observations, wanted = observe_object(
@@ -97,10 +108,10 @@ def _item(poller: Poller, page: Page, body: bytes, key: bytes) -> _Item:
         )
     except Exception as error:  # noqa: BLE001 - whatever one object is, the others must not wait for it
         words = str(error) if isinstance(error, UnreadableObject) else type(error).__name__
-        return _Item(subject=f"listed object {sha256(body).hexdigest()[:16]}", error=words)
+        return Item(subject=f"listed object {sha256(body).hexdigest()[:16]}", error=words)
     own = [each for each in observations if each.projection.id == found["id"]]
     final = any(_is_final(each, found) for each in own)
-    return _Item(
+    return Item(
         subject=f"{found['object']} {found['id']}",
         observations=observations,
         wanted=tuple((each.kind, each.object_id) for each in wanted),
@@ -122,8 +133,8 @@ def _is_final(seen: Observation, listed: Mapping[str, object]) -> bool:
     return False
 
 
-def _batches(items: Sequence[_Item]) -> list[list[_Item]]:
-    batches: list[list[_Item]] = []
+def _batches(items: Sequence[Item]) -> list[list[Item]]:
+    batches: list[list[Item]] = []
     left = 0
     for each in items:
         size = len(each.observations)
@@ -135,26 +146,27 @@ def _batches(items: Sequence[_Item]) -> list[list[_Item]]:
     return batches
 
 
-def _apply(poller: Poller, tx: Tx, items: Sequence[_Item]) -> int:
+def _apply(poller: Poller, tx: Tx, items: Sequence[Item], taking: Taking) -> int:
     """Apply a batch; if that fails, one by one. Returns how many payments changed."""
     good = [each for each in items if each.error is None]
     for each in items:
         if each.error is not None:
             _call_a_person(poller, tx, each.subject, each.error)
 
-    def refused(item: _Item, error: Exception) -> None:
+    def refused(item: Item, error: Exception) -> None:
         log.error("object.not_applied", subject=item.subject, exc_info=error)
         _call_a_person(poller, tx, item.subject, line_of(error))
 
-    return sum(together_or_apart(tx, good, partial(_apply_together, poller, tx), refused))
+    return sum(together_or_apart(tx, good, partial(_apply_together, poller, tx, taking), refused))
 
 
-def _apply_together(poller: Poller, tx: Tx, items: Sequence[_Item]) -> int:
+def _apply_together(poller: Poller, tx: Tx, taking: Taking, items: Sequence[Item]) -> int:
     now, changed = poller.now(), 0
     seen = [observation for each in items for observation in each.observations]
     if seen:
         policy = poller.inbox.policy
-        decision = apply_payment_state(tx, seen, source=Source.POLL, now=now, policy=policy)
+        decision = apply_payment_state(tx, seen, source=taking.source, now=now, policy=policy)
+        taking.decided(tx, decision)
         changed = len(decision.payments)
     evidence.ask(tx, [each for item in items for each in item.wanted], "read", now)
     sightings.remember(tx, dict(each.sighting for each in items if each.sighting), now)

@@ -26,12 +26,16 @@ _ENDS: Final = (RunState.DONE, RunState.CUT, RunState.FAILED)
 
 @dataclass
 class Tally:
-    """What a run has looked at so far. `until_ms` moves with each slice that is complete; `note` is for a person."""
+    """What a run has looked at so far. `until_ms` moves with each slice that is complete; `note` is for a person.
+
+    `left_alone` are objects that say nothing of ours, such as a Session that sets up a card.
+    """
 
     since_ms: int | None = None
     until_ms: int | None = None
     objects: int = 0
     found: int = 0
+    left_alone: int = 0
     note: str | None = None
 
     def covered(self, window: Window) -> None:

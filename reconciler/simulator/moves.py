@@ -26,7 +26,8 @@ _AVAILABLE_AFTER_DAYS: Final = 2
 def took(world: World, charge: Json, amount: int) -> Json:
     """Money of a charge came, less the fee; `amount` in minor units of the charge's currency."""
     is_card = charge["payment_method_details"]["type"] == "card"
-    settled = converted(amount, charge["currency"], world.settles_in)
+    own = charge["currency"]
+    settled = converted(amount, own, settled_in(world, own))
     fee = settled * 15 // 1000 + 25
     type_ = "charge" if is_card else "payment"
     return _move(
@@ -78,6 +79,11 @@ def bounced(world: World, payout: Json) -> Json:
     )
 
 
+def settled_in(world: World, currency: str) -> str:
+    """The currency in which the account keeps what it is paid in a currency."""
+    return currency if currency in world.banks else world.settles_in
+
+
 def converted(amount: int, currency: str, to: str) -> int:
     """Minor units of one currency in minor units of another."""
     if currency == to:
@@ -92,12 +98,14 @@ def _rate(currency: str, to: str) -> Decimal:
 
 
 def _move(world: World, charge: Json, type_: str, amount: int, **fields: Any) -> Json:
-    own, settles_in = charge["currency"], world.settles_in
-    rate = None if own == settles_in else float(_rate(own, settles_in))
-    moved = converted(amount, own, settles_in)
-    return _book(
-        world, type_, moved, settles_in, **_availability(world, moved), **fields, exchange_rate=rate
-    )
+    own = charge["currency"]
+    currency = settled_in(world, own)
+    rate = None if own == currency else float(_rate(own, currency))
+    moved = converted(amount, own, currency)
+    when = _availability(world, moved)
+    booked = _book(world, type_, moved, currency, **when, **fields, exchange_rate=rate)
+    world.presented[booked["id"]] = (amount, own)
+    return booked
 
 
 def _availability(world: World, amount: int) -> Json:

@@ -1,7 +1,7 @@
 """When does the account's money go to its bank, and what if it does not arrive there?
 
-Automatic payouts only, for of others Stripe does not tell what is in them (https://docs.stripe.com/payouts/reconciliation ,
-https://docs.stripe.com/api/payouts/object).
+Of automatic payouts Stripe tells what is in them, of those that somebody asked for it does not
+(https://docs.stripe.com/payouts/reconciliation , https://docs.stripe.com/api/payouts/object).
 """
 
 from collections import defaultdict
@@ -15,7 +15,7 @@ from reconciler.simulator.world import Json, World
 def pay_out(world: World) -> list[str]:
     """Pay out what is available, once in each currency in which that is more than nothing; returns the payouts' ids."""
     available: dict[str, list[Json]] = defaultdict(list)
-    for each in world.every("balance_transaction"):
+    for each in world.rows("balance_transaction"):
         if "paid_in" not in each and each["available_on"] <= world.now_s:
             available[each["currency"]].append(each)
     return [
@@ -23,6 +23,24 @@ def pay_out(world: World) -> list[str]:
         for currency, moved in sorted(available.items())
         if sum(each["net"] for each in moved) > 0
     ]
+
+
+def pay_out_by_hand(world: World, amount: int, currency: str) -> str:
+    """Somebody asks for a payout of an amount, by which the next automatic one is smaller; returns its id."""
+    payout = objects.payout(
+        world.new_id("po_"),
+        amount=amount,
+        currency=currency,
+        created=world.now_s,
+        arrival_date=_arrival_s(world),
+        automatic=False,
+        reconciliation_status="not_applicable",
+    )
+    own = moves.paid_out(world, payout)
+    # It has left what can be paid out already now, though the bank has it only in some days.
+    world.save(own | {"available_on": world.now_s})
+    world.emit("payout.created", world.save(payout | {"balance_transaction": own["id"]}))
+    return str(payout["id"])
 
 
 def submit(world: World, payout_id: str) -> None:
@@ -33,7 +51,7 @@ def submit(world: World, payout_id: str) -> None:
 
 def tell_composition(world: World, payout_id: str) -> None:
     """Only now all that is in the payout can be listed by it, its own balance transaction included."""
-    for each in world.every("balance_transaction"):
+    for each in world.rows("balance_transaction"):
         if each.get("paid_in") == payout_id:
             world.save(each | {"payout": payout_id})
     type_ = "payout.reconciliation_completed"

@@ -74,8 +74,8 @@ def _charges(intent: Json, world: World, at_ms: int | None) -> list[Json]:
 
 def _those_of(kind: str, field: str, id_: str, world: World, at_ms: int | None) -> list[Json]:
     with world.lock:
-        found = [each for each in world.every(kind) if each.get(field) == id_]
+        found = [each["id"] for each in world.rows(kind) if each.get(field) == id_]
         if at_ms is None:
-            return found
-        past = [world.as_of(each["id"], at_ms) for each in found]
+            return [world.get(each) for each in found]
+        past = [world.as_of(each, at_ms) for each in found]
     return [each for each in past if each is not None]

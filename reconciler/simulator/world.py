@@ -4,7 +4,6 @@ Objects are plain JSON in the newest shape, unexpanded, as https://docs.stripe.c
 where they are served. Everything is drawn from the seed, so that the same seed tells the same story, ids included.
 """
 
-import copy
 import random
 import string
 import threading
@@ -60,6 +59,9 @@ class World:
     clock: Clock
     account_id: str = "acct_1Simulated"
     settles_in: str = "eur"
+    # Currencies with a bank account of their own: their money is not converted
+    # (https://docs.stripe.com/payouts/multicurrency-settlement).
+    banks: frozenset[str] = frozenset()
     # How long a day lasts, by which money becomes available and is paid out; a demo has short ones.
     day_ms: int = DAY_MS
     invoices: dict[str, AppInvoice] = field(default_factory=dict)
@@ -73,6 +75,8 @@ class World:
     # Of PaymentIntents that are for more than one: how much is for each invoice, and which invoices claim it whole.
     parts: dict[str, dict[str, int]] = field(default_factory=dict)
     claimed: dict[str, list[str]] = field(default_factory=dict)
+    # What each balance transaction moved for the payer, in minor units and currency of the charge, by its id.
+    presented: dict[str, tuple[int, str]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Begin with nothing known."""
@@ -97,14 +101,14 @@ class World:
             past = self._past.setdefault(obj["id"], [])
             if not past:
                 self._kinds.setdefault(obj["object"], []).append(obj["id"])
-            past.append(_Version(self.clock.now_ms(), copy.deepcopy(obj)))
+            past.append(_Version(self.clock.now_ms(), _copied(obj)))
         return obj
 
     def find(self, id_: str) -> Json | None:
         """An object as it is now: a copy, to be changed and saved."""
         with self.lock:
             past = self._past.get(id_)
-            return copy.deepcopy(past[-1].body) if past else None
+            return _copied(past[-1].body) if past else None
 
     def get(self, id_: str) -> Json:
         """An object that is surely there, as it is now."""
@@ -117,18 +121,23 @@ class World:
         """An object as a replica shows it that has heard of nothing after a moment."""
         with self.lock:
             known = [each for each in self._past.get(id_, []) if each.at_ms <= at_ms]
-            return copy.deepcopy(known[-1].body) if known else None
+            return _copied(known[-1].body) if known else None
 
     def every(self, kind: str) -> list[Json]:
         """All objects of a kind as they are now, newest first, as Stripe lists them."""
         with self.lock:
-            found = [self.get(id_) for id_ in reversed(self._kinds.get(kind, []))]
+            return [_copied(each) for each in self.rows(kind)]
+
+    def rows(self, kind: str) -> list[Json]:
+        """The same, but as they are kept, for those who look at many of them and change none."""
+        with self.lock:
+            found = [self._past[id_][-1].body for id_ in reversed(self._kinds.get(kind, []))]
         return sorted(found, key=lambda each: -each["created"])
 
     def emit(self, type_: str, obj: Json, changed: Json | None = None) -> Json:
         """Make an event about an object; `changed` holds the earlier values of what changed."""
         now_ms = self.clock.now_ms()
-        data: Json = {"object": copy.deepcopy(obj)}
+        data: Json = {"object": _copied(obj)}
         if changed is not None:
             data["previous_attributes"] = changed
         event: Json = {
@@ -161,3 +170,10 @@ class World:
         for listener in self.on_invoice:
             listener(invoice)
         return invoice
+
+
+def _copied(value: Any) -> Any:
+    """A copy of JSON, several times as fast as `deepcopy`, which has to be ready for more."""
+    if isinstance(value, dict):
+        return {key: _copied(each) for key, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, list) else value

@@ -41,6 +41,7 @@ RIGHTS: Final = MappingProxyType(
         "/v1/disputes": "Disputes",
         "/v1/checkout/sessions": "Checkout Sessions",
         "/v1/balance_transactions": "Balance transaction sources",
+        "/v1/payouts": "Payouts",
         ENDPOINTS: "Webhook Endpoints",
     }
 )

@@ -97,6 +97,7 @@ class Gateway:
         self._stop = stop or threading.Event()
         self._before_asking = before_asking
         self._monotonic = monotonic
+        self._asked, self._counting = 0, threading.Lock()
         self._budget = Budget(access.requests_per_s, monotonic=monotonic)
         timeout = (access.connect_timeout_s, access.read_timeout_s)
         self._client = stripe.StripeClient(
@@ -132,12 +133,19 @@ class Gateway:
             self._wait(pause_s)
         raise AssertionError("the last try either answers or raises")
 
+    @property
+    def requests(self) -> int:
+        """How many requests were made, those included that got no answer."""
+        return self._asked
+
     def date_ms(self, path: str) -> int:
         """What time it is at Stripe, by the `Date` of a list's answer; costs one request, and the right to that list."""
         return self.ask(path, {"limit": 1}).date_ms
 
     def _once(self, path: str, params: Mapping[str, Any]) -> Answer:
         self._before_asking()
+        with self._counting:
+            self._asked += 1
         began_s = self._monotonic()
         try:
             said = self._client.raw_request("get", path, **params)
@@ -164,6 +172,10 @@ class Gateway:
             took_ms=took_ms,
             version=said.headers.get("stripe-version") or "",
         )
+
+    def wait(self, seconds: float) -> None:
+        """Wait before something is tried again. Raises Stopped."""
+        self._wait(seconds)
 
     def _wait(self, seconds: float) -> None:
         while seconds > _BEAT_S:

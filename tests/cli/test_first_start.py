@@ -81,7 +81,7 @@ def _pay(world: World, amount: int, named: dict[str, str]) -> str:
 
 def _sweep(poller: Poller, account: Account, names: Collection[str]) -> None:
     """Let jobs of a daemon run, and whatever they ask for be read."""
-    jobs = {job.name: job.work for job in jobs_of(poller, Timing())}
+    jobs = {job.name: job.work for job in jobs_of(poller, Timing(), poller)}
     for name in names:
         jobs[name]()
     for _ in range(60):

@@ -18,6 +18,12 @@ REFUND = build.event(build.refund(amount_minor=300), 30)
 REFUND_FAILED = build.event(build.refund("failed", amount_minor=300), 90)
 DISPUTE = build.event(build.dispute(), 40)
 LOST = build.event(build.dispute("lost"), 80)
+HELD = build.event(build.intent("requires_capture"))
+TAKEN = build.event(build.charge(captured_minor=700), 10)
+PART = build.event(build.intent(received_minor=700), 10)
+# What is not captured of a hold comes back as a refund for which no money moves.
+RELEASE = build.event(build.refund(amount_minor=300), 20)
+REFUND_OF_PART = build.event(build.refund(amount_minor=300, booked=True), 30)
 
 
 def _book(*seen: Observation) -> Book | None:
@@ -71,6 +77,19 @@ def _names(found: Sequence[Difference]) -> list[tuple[str, str, str, str]]:
             id="no-fee-of-what-was-not-paid",
         ),
         pytest.param([PAID], [PAID, CHARGED], [], id="nothing-new"),
+        pytest.param(
+            [HELD],
+            [PART, TAKEN, RELEASE],
+            [("status_behind", "pi_1", "requires_capture", "succeeded")],
+            id="release",
+        ),
+        pytest.param([HELD, PART, TAKEN], [RELEASE], [], id="release-alone"),
+        pytest.param(
+            [HELD, PART, TAKEN],
+            [REFUND_OF_PART],
+            [("refund_unknown", "re_1", "nothing", "succeeded 300 eur")],
+            id="refund-after-release",
+        ),
         pytest.param(
             [],
             [build.event(ForeignSeen(id="pi_1", reason="invoice in_1"))],

@@ -25,7 +25,7 @@ def test_it_reaches_back_as_far_as_each_sweep_is_told(database: Database) -> Non
         sweeps.begin(tx, "events", start - timedelta(days=35))
         sweeps.move(tx, "events", start, start)
     account.wait(100)
-    jobs = {job.name: job for job in jobs_of(account.poller, Timing())}
+    jobs = {job.name: job for job in jobs_of(account.poller, Timing(), account.poller)}
 
     for name in ("forget", "events", "events_deep", "events_night"):
         jobs[name].work()
@@ -43,6 +43,7 @@ def test_it_reaches_back_as_far_as_each_sweep_is_told(database: Database) -> Non
         ("events_night", ended - timedelta(hours=26)),
     ]
     assert {job.name: job.every_s for job in jobs.values()} == {
+        "runs": 30,
         "events": 60,
         "events_deep": 900,
         "events_night": None,
@@ -80,7 +81,7 @@ def test_it_walks_a_stretch_once(
     with database.writing() as tx:
         for cursor in cursors:
             sweeps.move(tx, cursor, account.ago(5 * 3600), account.now())
-    jobs = {job.name: job for job in jobs_of(account.poller, Timing())}
+    jobs = {job.name: job for job in jobs_of(account.poller, Timing(), account.poller)}
     other = threading.Thread(target=jobs[deeper].work)
     waited = []
 
@@ -111,7 +112,7 @@ def test_it_forgets_what_no_list_shows_any_more(database: Database) -> None:
     with database.writing() as tx:
         sightings.remember(tx, {f"pi_{n}": "d" for n in range(FORGET_AT_ONCE + 1)}, old)
         sightings.remember(tx, {"pi_young": "d"}, young)
-    jobs = {job.name: job for job in jobs_of(account.poller, Timing())}
+    jobs = {job.name: job for job in jobs_of(account.poller, Timing(), account.poller)}
 
     jobs["forget"].work()
 
@@ -122,7 +123,7 @@ def test_it_forgets_what_no_list_shows_any_more(database: Database) -> None:
 def test_it_looks_after_what_waits(database: Database) -> None:
     """The jobs for reads and for retries do nothing, without a question to Stripe, while nothing waits."""
     account = Account(database)
-    jobs = {job.name: job for job in jobs_of(account.poller, Timing())}
+    jobs = {job.name: job for job in jobs_of(account.poller, Timing(), account.poller)}
 
     counts = [jobs[name].work() for name in ("fetches", "retries")]
 

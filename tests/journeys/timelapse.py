@@ -103,7 +103,7 @@ class Timelapse:
 
     def run(self, span: timedelta) -> None:
         """Let time pass with the daemon on: each job when it is due, one after the other."""
-        jobs = {each.name: each for each in jobs_of(self.poller, self.timing)}
+        jobs = {each.name: each for each in jobs_of(self.poller, self.timing, self.poller)}
         until = self.now() + span
         for name, job in jobs.items():
             self._due.setdefault(name, self._night(job) if job.at else self.now() + LAG)

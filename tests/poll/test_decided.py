@@ -33,7 +33,7 @@ def account(database: Database) -> Account:
 def _sweep(account: Account) -> None:
     """Let every job of a daemon run, two days later, when everything is due again."""
     account.wait(2 * 86_400)
-    for job in jobs_of(account.poller, Timing()):
+    for job in jobs_of(account.poller, Timing(), account.poller):
         job.work()
 
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from email.utils import formatdate
 from typing import Final
 
+from reconciler.simulator.api.balance import balance
 from reconciler.simulator.api.broken import damaged, instead
 from reconciler.simulator.api.keys import Key, key_of
 from reconciler.simulator.api.lists import aged_out, cursor_of, expand, listed, page
@@ -65,6 +66,9 @@ class Api:
         shelves = Shelves(self._world, key, _version(request), self._replica_ms())
         if resource.kind == "account" and id_ in {None, self._world.account_id}:
             return self._account(shelves)
+        if resource.kind == "balance" and id_ is None:
+            asked_of_one(request.query)
+            return balance(self._world)
         if id_ is not None:
             return _single(resource, id_, request, shelves)
         asked = asked_of_list(request.query, resource)

@@ -15,6 +15,7 @@ from reconciler.simulator.world import Json
 
 def page(resource: Resource, asked: Asked, shelves: Shelves) -> Json:
     """Return a page as Stripe's list object; raise Refusal for a cursor that names nothing, or nothing any more."""
+    _refuse_by_hand(asked, shelves)
     rows = shelves.known(_beyond_cursor(resource, asked, shelves))
     wanted = [each for each in rows if all(holds(each) for holds in asked.conditions)]
     # Before a cursor stand the objects next to it, not the newest of all.
@@ -65,6 +66,15 @@ def _beyond_cursor(resource: Resource, asked: Asked, shelves: Shelves) -> Sequen
             _refuse_aged_out(id_, param, shelves)
         raise missing(resource, id_, param, status=BAD_REQUEST)
     return rows[place + 1 :] if param == "starting_after" else rows[:place]
+
+
+def _refuse_by_hand(asked: Asked, shelves: Shelves) -> None:
+    """Of a payout that somebody asked for, Stripe does not tell what is in it."""
+    payout = shelves.world.find(asked.payout) if asked.payout else None
+    if payout is not None and not payout.get("automatic", True):
+        raise Refusal(
+            "Balance transaction history can only be filtered on automatic transfers, not manual."
+        )
 
 
 def _refuse_aged_out(id_: str, param: str, shelves: Shelves) -> None:

@@ -39,13 +39,17 @@ _BOUNDS: Final = MappingProxyType(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a list is asked for: an object is on it if every condition holds."""
+    """What a list is asked for: an object is on it if every condition holds.
+
+    `payout` is the payout whose balance transactions are wanted, if it is one payout's.
+    """
 
     limit: int
     starting_after: str | None
     ending_before: str | None
     expand: Sequence[str]
     conditions: Sequence[Condition]
+    payout: str | None = None
 
 
 @dataclass(slots=True)
@@ -68,6 +72,7 @@ def asked_of_list(query: Iterable[tuple[str, str]], resource: Resource) -> Asked
         starting_after=read.single.get("starting_after"),
         ending_before=read.single.get("ending_before"),
         expand=tuple(read.many.get("expand", ())),
+        payout=read.single.get("payout"),
         conditions=(
             *(_time(name, word, bound) for (name, word), bound in read.times.items()),
             *(_condition(resource, name, read.single[name]) for name in filters),

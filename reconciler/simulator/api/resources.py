@@ -83,6 +83,7 @@ _ALL: Final = (
         filters=_words("arrival_date created destination status"),
         expandable=_words("balance_transaction failure_balance_transaction"),
     ),
+    Resource(kind="balance", path="balance"),
     Resource(kind="webhook_endpoint", path="webhook_endpoints", unserved=_words("secret")),
     Resource(kind="account", path="account"),
 )

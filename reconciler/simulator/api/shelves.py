@@ -35,7 +35,7 @@ class Shelves:
     def all(self, resource: Resource) -> Sequence[Json]:
         """All objects of a kind, newest first, as they are kept now; events only as long as they are listed."""
         if resource is not EVENT:
-            return self.world.every(resource.kind)
+            return self.world.rows(resource.kind)
         events = [each.event for each in reversed(self.world.happenings) if self._is_listed(each)]
         return sorted(events, key=lambda event: -event["created"])
 

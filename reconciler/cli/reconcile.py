@@ -1,0 +1,183 @@
+"""`reconcile`: is a range of days right? The run that a person asks for, and its report."""
+
+import signal
+import sys
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, TypeAlias
+
+import typer
+
+from reconciler import signals
+from reconciler.cli.context import (
+    Config,
+    Refused,
+    app,
+    database,
+    gateway_of,
+    inbox_of,
+    now,
+    settings_of,
+)
+from reconciler.cli.deciding import ByName, name_of
+from reconciler.cli.output import complain, say
+from reconciler.cli.watching import watched
+from reconciler.config import Settings, require
+from reconciler.core.calendar import BadRange, read_range
+from reconciler.core.observation import ms
+from reconciler.core.report import Outcome, Report, RunHead, RunState
+from reconciler.db import runs
+from reconciler.db.session import Database
+from reconciler.poll import Poller
+from reconciler.reconcile.asking import Asked, ask
+from reconciler.reconcile.running import run
+from reconciler.reconcile.statement import report_of
+from reconciler.report import Form, OutputRefused, check_place, write
+
+AsForm: TypeAlias = Annotated[Form, typer.Option("--format", help="How the report is written.")]
+Output: TypeAlias = Annotated[
+    Path | None,
+    typer.Option("--output", metavar="PATH", help="Where to; for csv a folder. - is stdout."),
+]
+RunId: TypeAlias = Annotated[int, typer.Argument(metavar="RUN", min=1, max=2**63 - 1)]
+
+
+@app.command()
+def reconcile(  # noqa: PLR0913, PLR0917 - the options of the command
+    first: Annotated[
+        str | None, typer.Option("--from", metavar="DAY", help="The first day, like 2026-03-01.")
+    ] = None,
+    last: Annotated[
+        str | None, typer.Option("--to", metavar="DAY", help="The last day, included.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only tell what a run would put right.")
+    ] = False,
+    form: AsForm = Form.TABLE,
+    output: Output = None,
+    resume: Annotated[
+        int | None,
+        typer.Option("--resume", metavar="RUN", min=1, help="Go on with a run that was cut off."),
+    ] = None,
+    queue: Annotated[bool, typer.Option("--queue", help="Leave the run to the daemon.")] = False,
+    by: ByName = None,
+    config: Config = None,
+) -> None:
+    """Compare a range of days with all that Stripe lists of it, put right what differs, and report."""
+    settings = settings_of(config)
+    require(settings, "mode", *(() if queue else ("api_key",)))
+    place = place_of(form, output)
+    name = name_of(by)
+    with database(settings) as db:
+        if resume is None:
+            asked = _asked(settings, first, last, is_dry=dry_run, by=name, by_daemon=queue)
+            run_id = ask(db, asked, now())
+        elif first is not None or last is not None or dry_run:
+            raise Refused("--resume RUN goes on with the days of that run: leave the others out")
+        else:
+            run_id = _resumable(db, resume)
+        if queue:
+            _leave_to_daemon(db, run_id)
+            return
+        head, signalled = _run(settings, db, run_id)
+        if signalled is not None:
+            _say_cut_off(head)
+            sys.exit(130 if signalled == signal.SIGINT else 3)
+        report = report_of(db, run_id, now=now())
+        write_to(report, form, place, settings)
+    sys.exit(exit_code(report))
+
+
+def place_of(form: Form, output: Path | None) -> Path | None:
+    """Where a report goes, None for standard output; refused before an hour's work is done for nothing."""
+    place = None if output is None or str(output) == "-" else output
+    try:
+        check_place(form, place)
+    except OutputRefused as refused:
+        raise Refused(str(refused)) from None
+    return place
+
+
+def write_to(report: Report, form: Form, place: Path | None, settings: Settings) -> None:
+    """Write a report, and say where it is."""
+    try:
+        write(report, form, place, locale=settings.report.locale)
+    except OutputRefused as refused:
+        again = f"`reconciler runs report {report.head.id}` writes it again"
+        raise Refused(f"{refused}; {again}", 3) from None
+    if place is not None:
+        say(f"The report on run {report.head.id} is in {place}.")
+    if report.head.state is RunState.CUT_OFF:
+        _say_cut_off(report.head)
+
+
+def exit_code(report: Report) -> int:
+    """0: nothing differs, or nothing any more; 1: something does; 3: not all was looked at."""
+    if report.head.state is not RunState.COMPLETE:
+        return 3
+    outcomes = {outcome for _, outcome, count in report.differences_by_kind if count}
+    settled = set() if report.head.is_dry else {Outcome.REPAIRED, Outcome.EXPLAINED}
+    return 1 if outcomes - settled or not report.is_complete else 0
+
+
+def _asked(  # noqa: PLR0913 - what the command was asked
+    settings: Settings,
+    first: str | None,
+    last: str | None,
+    *,
+    is_dry: bool,
+    by: str,
+    by_daemon: bool,
+) -> Asked:
+    if first is None or last is None:
+        raise Refused("which days? Say --from 2026-03-01 --to 2026-03-31")
+    zone = settings.report.timezone
+    try:
+        days = read_range(first, last, zone=zone, now_ms=ms(now()))
+    except BadRange as refused:
+        raise Refused(str(refused)) from None
+    return Asked(days=days, zone=str(zone), is_dry=is_dry, by=by, by_daemon=by_daemon)
+
+
+def _resumable(db: Database, run_id: int) -> int:
+    with db.reading() as tx:
+        head = runs.head(tx, run_id)
+    if head is None:
+        raise Refused(f"there is no run {run_id}: `reconciler runs list` shows them", 1)
+    if head.state is RunState.COMPLETE:
+        raise Refused(
+            f"run {run_id} has come to its end: `reconciler runs report {run_id}` shows it", 1
+        )
+    return run_id
+
+
+def _leave_to_daemon(db: Database, run_id: int) -> None:
+    with db.writing() as tx:
+        runs.leave_to_daemon(tx, run_id)
+    say(f"Run {run_id} waits for the daemon: `reconciler runs show {run_id}` tells how it goes.")
+
+
+def _run(settings: Settings, db: Database, run_id: int) -> tuple[RunHead, int | None]:
+    """Run it here, until a signal stops it; returns how it ended, and the signal."""
+    stop, signalled = threading.Event(), list[int]()
+
+    def end(number: int, _frame: FrameType | None) -> None:
+        signalled.append(number)
+        stop.set()
+
+    for number in signals.ending():
+        signal.signal(number, end)
+    poller = Poller(
+        db=db, gateway=gateway_of(settings, stop), inbox=inbox_of(settings, db), now=now
+    )
+    with watched() as told:
+        head = run(poller, run_id, told=told)
+    return head, signalled[0] if signalled and head.state is not RunState.COMPLETE else None
+
+
+def _say_cut_off(head: RunHead) -> None:
+    complain(
+        f"run {head.id} was cut off, not all was looked at ({head.error or 'it failed'}):"
+        f" `reconciler reconcile --resume {head.id}` goes on"
+    )

@@ -1,0 +1,1 @@
+"""Tests of the run over a range of days."""

@@ -1,0 +1,50 @@
+"""What a run writes in a sentence is told in French as well."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from reconciler.core.drift import Difference, Drift
+from reconciler.core.report import Outcome
+from reconciler.reconcile.telling import NAMES, Matter, Witness, feeless, for_a_person, told
+from reconciler.report.notes import translated
+
+AT = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def written() -> list[str]:
+    """The notes that runs write."""
+    found = Difference(
+        kind=Drift.MISSING_HERE, subject="pi_1", payment_id="pi_1", here="nothing", there="x"
+    )
+    nobody = Witness(begun=None, swept=None)
+    matters = [Matter(kind=kind, subject="in_1", amount_minor=1, currency="usd") for kind in NAMES]
+    fee = {"id": "pi_1", "amount_received": 1, "currency": "usd", "paid_at": AT}
+    outcomes = (Outcome.REPAIRED, Outcome.WOULD_REPAIR)
+    return [
+        *(told(found, (), nobody, outcome).note for outcome in outcomes),
+        *(for_a_person(matter, None).note for matter in matters),
+        feeless(fee).note,
+    ]
+
+
+@pytest.mark.parametrize("note", written())
+def test_it_knows_what_runs_write(note: str) -> None:
+    """Every note of a difference is there in French."""
+    assert translated(note, "en") == note
+    assert translated(note, "fr") != note
+
+
+@pytest.mark.parametrize(
+    ("text", "french"),
+    [
+        ("refund re_1, whose money moved on 2026-03-02; dispute dp_2", "remboursement re_1, dont l'argent a bougé le 2026-03-02; litige dp_2"),
+        ("late payment; it belongs to the period that is open", "paiement tardif ; il appartient à la période ouverte"),
+        ("an unknown reason", "an unknown reason"),
+        ("refund \x1b[2J", "remboursement \\x1b[2J"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_it_translates_around_ids_and_leaves_what_it_does_not_know(text: str, french: str) -> None:
+    """Ids and days stay in their place, several sentences stay several, and nothing hostile gets through."""
+    assert translated(text, "fr") == french

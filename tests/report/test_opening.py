@@ -1,0 +1,95 @@
+"""A report says first what its numbers are worth, and last what is to be done."""
+
+from dataclasses import replace
+
+import pytest
+
+from reconciler.core.drift import Drift
+from reconciler.core.report import ListCount, Outcome, Report, RunState
+from reconciler.report.opening import marks, next_steps, notices, title
+from reconciler.report.tongue import Tongue
+from tests.report.samples import cut_off, quiet, sample
+
+ENGLISH, FRENCH = Tongue("en", "UTC"), Tongue("fr", "UTC")
+
+
+@pytest.mark.parametrize(
+    ("report", "english", "french"),
+    [
+        (quiet(), (), ()),
+        (cut_off(), ("CUT OFF",), ("INTERROMPU",)),
+        (quiet(state=RunState.RUNNING), ("NOT ENDED",), ("NON TERMINÉ",)),
+        (quiet(state=RunState.QUEUED), ("NOT ENDED",), ("NON TERMINÉ",)),
+        (quiet(is_dry=True), ("DRY RUN",), ("SIMULATION",)),
+        (quiet(day_not_over=True), ("DAY NOT OVER",), ("JOURNÉE EN COURS",)),
+        (
+            quiet(state=RunState.CUT_OFF, is_dry=True, day_not_over=True),
+            ("CUT OFF", "DRY RUN", "DAY NOT OVER"),
+            ("INTERROMPU", "SIMULATION", "JOURNÉE EN COURS"),
+        ),
+        (
+            replace(quiet(), lists=(ListCount(name="refunds", at_stripe=2, here=1, gap=1),)),
+            ("NOT COMPLETE",),
+            ("INCOMPLET",),
+        ),
+        (
+            replace(quiet(), lists=(ListCount(name="x", at_stripe=2, here=2, is_complete=False),)),
+            ("CUT OFF",),
+            ("INTERROMPU",),
+        ),
+    ],
+)
+def test_it_marks_what_is_not_whole_real_and_final(
+    report: Report, english: tuple[str, ...], french: tuple[str, ...]
+) -> None:
+    """Each reason not to trust the numbers has its mark, in front of the title as well."""
+    assert marks(report, ENGLISH) == english
+    assert marks(report, FRENCH) == french
+    assert title(report, ENGLISH).split(" · ")[: len(english)] == list(english)
+
+
+def test_it_says_why_it_was_cut_off_and_steers_nothing() -> None:
+    """The reason stands in the notice, its control characters made visible."""
+    (notice,) = notices(cut_off(), ENGLISH)
+
+    assert "Stripe did not answer \\x1b[2J" in notice
+    assert "\x1b" not in notice
+
+
+def test_it_offers_a_signature_only_where_one_may_be_given() -> None:
+    """A whole, real run of days that are over can be signed; others are finished first."""
+    can = "reconciler runs sign 7"
+    decide = ((Drift.UNMATCHED, Outcome.NEEDS_A_PERSON, 2),)
+
+    assert can in next_steps(quiet(), ENGLISH)[-1]
+    assert can in next_steps(replace(quiet(), differences_by_kind=decide), ENGLISH)[-1]
+    for report in (
+        cut_off(),
+        quiet(is_dry=True),
+        quiet(day_not_over=True),
+        quiet(signed_by="marie"),
+        quiet(state=RunState.RUNNING),
+    ):
+        assert can not in " ".join(next_steps(report, ENGLISH))
+
+
+def test_it_says_what_to_do_about_each_thing() -> None:
+    """Gaps, days and payouts that do not tie out, deadlines and changes of signed days each have their line."""
+    whole = sample()
+    report = replace(
+        whole,
+        lists=(ListCount(name="refunds", at_stripe=2, here=1, gap=1),),
+        ledger=(replace(whole.ledger[0], ties_out=False), *whole.ledger[1:]),
+        payouts=(replace(whole.payouts[0], held_minor=1), *whole.payouts[1:]),
+        differences_by_kind=((Drift.MISSING_HERE, Outcome.WOULD_REPAIR, 1_234),),
+    )
+
+    steps = " ".join(next_steps(report, ENGLISH))
+
+    assert "List of refunds: objects on one side only: 1." in steps
+    assert "differ from Stripe's list (marked NO): 1." in steps
+    assert "adds up to 0.01 USD, but it is 9,000.00 USD" in steps
+    assert "would be repaired: 1,234." in steps
+    assert "the first (dp_1NxSample0) by Apr 20, 2026 21:59:59" in steps
+    assert "signed days that have changed: 1." in steps
+    assert len(next_steps(report, FRENCH)) == len(next_steps(report, ENGLISH))
