@@ -69,7 +69,7 @@ def _kinds(
     if 0 < settlement.received_minor < due or _was_paid_in_turns(settlement, shares):
         found.append(ExceptionKind.UNDERPAID)
     marked_by_hand = invoice.status == PAID_WORD and not history.was_paid_by_us and net > 0
-    marked_by_hand = marked_by_hand and not _is_the_one_meant(invoice, settlement, shares)
+    marked_by_hand = marked_by_hand and not _is_the_one_meant(invoice, shares)
     if marked_by_hand or _is_second(settlement, shares):
         found.append(ExceptionKind.SECOND_PAYMENT)
     elif net > max(due, 0):
@@ -153,12 +153,14 @@ def _was_paid_in_turns(settlement: Settlement, shares: Sequence[Share]) -> bool:
     return 0 < net < due <= settlement.received_minor and kept_minor < due
 
 
-def _is_the_one_meant(invoice: Invoice, settlement: Settlement, shares: Sequence[Share]) -> bool:
-    """Whether the app's own `paid` speaks of this very money: it is just what is due, of the one payment that it stores."""
+def _is_the_one_meant(invoice: Invoice, shares: Sequence[Share]) -> bool:
+    """Whether the app's own `paid` speaks of this very money: all of it is of the one payment that the app stores."""
     paying = [each for each in shares if each.received_minor > 0]
-    is_stored = [each.payment.id for each in paying] == [invoice.payment_intent_id]
-    by_session = len(paying) == 1 and invoice.checkout_session_id is not None
-    return settlement.net_minor == settlement.amount_due_minor and (is_stored or by_session)
+    if len(paying) != 1:
+        return False
+    return invoice.payment_intent_id == paying[0].payment.id or (
+        invoice.payment_intent_id is None and invoice.checkout_session_id is not None
+    )
 
 
 def _is_second(settlement: Settlement, shares: Sequence[Share]) -> bool:

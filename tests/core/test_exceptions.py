@@ -83,6 +83,21 @@ CASES = {
         [replace(OPEN, status="paid")],
         {("second_payment", "inv_1")},
     ),
+    "money that the app itself calls paid, and stores": (
+        [PAID],
+        [replace(OPEN, status="paid", payment_intent_id="pi_1")],
+        set(),
+    ),
+    "less money than the app calls paid": (
+        [PAID],
+        [replace(OPEN, status="paid", payment_intent_id="pi_1", amount_due_minor=1500)],
+        {("underpaid", "inv_1")},
+    ),
+    "money for an invoice that the app calls paid by another one": (
+        [PAID],
+        [replace(OPEN, status="paid", payment_intent_id="pi_9")],
+        {("second_payment", "inv_1")},
+    ),
     "money in another currency": (
         [b.event(b.intent(references=NAMED, currency="jpy"))],
         [OPEN],

@@ -22,8 +22,8 @@ from reconciler.db.migrate import (
     state,
     upgrade,
 )
-from reconciler.db.session import Database, StatementFailed, open_database
 from reconciler.db.run_tables import metadata
+from reconciler.db.session import Database, StatementFailed, open_database
 
 FAMILY = """
 op.create_table("parents", sa.Column("id", sa.Integer, primary_key=True))

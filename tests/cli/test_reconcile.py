@@ -1,0 +1,190 @@
+"""What does finance see of a manual run: refused days, exit codes, reports where they were asked for, signatures, a queue?"""
+
+import json
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from reconciler.db import runs
+from reconciler.db.session import Database
+from reconciler.reconcile.queue import run_waiting
+from reconciler.simulator import till
+from reconciler.simulator.api import Api, Key
+from reconciler.simulator.clock import Clock
+from reconciler.simulator.faults import Fault, FaultKind, Faults
+from reconciler.simulator.server import SimulatedStripe
+from reconciler.simulator.world import World
+from tests.cli.program import Answer, Commands
+from tests.poll.account import Account
+
+API_KEY = "rk_test_canary0123456789"
+CSV = "id,number,currency,amount_due\n1,INV-1,eur,5000\n"
+
+
+class Shop:
+    """Commands that ask a simulated account on a socket, in which INV-1 was paid an hour ago and no webhook came."""
+
+    def __init__(self, commands: Commands, base_url: str, faults: Faults) -> None:
+        self.faults = faults
+        self._commands = commands
+        self._variables = {"STRIPE_API_KEY": API_KEY, "STRIPE_API_BASE": base_url}
+
+    def run(self, *arguments: str, **environ: str) -> Answer:
+        """Run a command as ada."""
+        return self._commands.run(*arguments, **{**self._variables, "USER": "ada", **environ})
+
+    def reconcile(self, *options: str) -> Answer:
+        """Reconcile yesterday and today."""
+        return self.run("reconcile", "--from", _day(1), "--to", _day(0), *options)
+
+    def reconcile_until_yesterday(self) -> Answer:
+        """Reconcile two days that are over."""
+        return self.run("reconcile", "--from", _day(2), "--to", _day(1))
+
+
+def _day(ago: int) -> str:
+    return str(datetime.now(UTC).date() - timedelta(days=ago))
+
+
+@pytest.fixture
+def shop(commands: Commands, tmp_path: Path) -> Iterator[Shop]:
+    """Give a shop whose books know the invoice, and nothing of its payment."""
+    world = World(seed=5, clock=Clock(int(time.time() * 1000) - 3_600_000))
+    metadata = {"invoice_id": "INV-1"}
+    intent = till.make_intent(world, amount=5000, currency="eur", metadata=metadata)
+    till.succeed(world, intent)
+    till.settle(world, intent)
+    world.clock.reach(int(time.time() * 1000))
+    world.clock.run(1.0)
+    (tmp_path / "invoices.csv").write_text(CSV)
+    assert commands.run("init", "--since", "2020-01-01").code == 0
+    assert commands.run("invoices", "import", str(tmp_path / "invoices.csv")).code == 0
+    faults = Faults()
+    with SimulatedStripe(Api(world, [Key(API_KEY)], faults)) as server:
+        yield Shop(commands, server.base_url, faults)
+
+
+REFUSED = {
+    "no days": ((), "which days? Say --from"),
+    "one day": (("--from", "2026-03-01"), "which days? Say --from"),
+    "no day": (("--from", "2026-02-30", "--to", "2026-03-01"), "'2026-02-30' is no day"),
+    "backwards": (("--from", "2026-03-02", "--to", "2026-03-01"), "swap them"),
+    "the future": (("--from", "2026-03-02", "--to", "2999-03-01"), "is not there yet"),
+    "too long": (("--from", "2020-03-02", "--to", "2022-03-01"), "are more than 400"),
+    "days beside a run": (("--resume", "1", "--from", "2026-03-01"), "leave the others out"),
+    "csv to nowhere": (
+        ("--from", "2026-03-01", "--to", "2026-03-01", "--format", "csv"),
+        "name one with --output",
+    ),
+    "a place that is not there": (
+        ("--from", "2026-03-01", "--to", "2026-03-01", "--output", "no/such/place"),
+        "there is no folder",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_it_refuses_with_the_mend_before_anything_is_asked(shop: Shop, case: str) -> None:
+    """Days and places that can't be meant are one line and exit code 2, and leave no run behind."""
+    arguments, words = REFUSED[case]
+
+    answer = shop.run("reconcile", *arguments)
+
+    assert (answer.code, answer.out) == (2, "")
+    assert words in answer.err
+    assert json.loads(shop.run("runs", "list", "--json").out) == []
+
+
+def test_it_tells_then_repairs_then_finds_nothing(shop: Shop) -> None:
+    """A dry run exits with 1 and changes nothing, the run repairs the payment, the next one has nothing to say."""
+    dry = shop.reconcile("--dry-run")
+    unpaid = shop.run("invoices", "show", "1").out
+    run = shop.reconcile()
+    paid = shop.run("invoices", "show", "1").out
+    again = shop.reconcile()
+
+    assert (dry.code, run.code, again.code) == (1, 0, 0)
+    assert "DRY RUN" in dry.out
+    assert "paid" not in unpaid.split("status", 1)[1].split("\n")[0]
+    assert "paid" in paid
+    assert API_KEY not in dry.everything + run.everything + again.everything
+
+
+@pytest.mark.parametrize("form", ["table", "json", "html", "xlsx", "csv"])
+def test_it_writes_the_report_where_it_was_asked(shop: Shop, tmp_path: Path, form: str) -> None:
+    """Each form goes to its place, says so, and can be written again from the run's number."""
+    place, again = tmp_path / "report", tmp_path / "again"
+
+    first = shop.reconcile("--format", form, "--output", str(place))
+    second = shop.run("runs", "report", "1", "--format", form, "--output", str(again))
+
+    assert (first.code, second.code) == (0, 0)
+    assert f"The report on run 1 is in {place}." in first.out
+    assert place.is_dir() == again.is_dir() == (form == "csv")
+
+
+def test_it_says_that_it_was_cut_off(shop: Shop, tmp_path: Path) -> None:
+    """A run that Stripe leaves without answers is no report to sign: exit 3, with the number to go on with; then it is whole."""
+    shop.faults.script(Fault(kind=FaultKind.ERROR_500, path="/v1/refunds", times=200))
+
+    cut = shop.reconcile("--output", str(tmp_path / "report.txt"))
+    signature = shop.run("runs", "sign", "1")
+    shop.faults.heal()
+    resumed = shop.run("reconcile", "--resume", "1")
+
+    assert cut.code == 3
+    assert "`reconciler reconcile --resume 1` goes on" in cut.err
+    assert (tmp_path / "report.txt").read_text().startswith("CUT OFF")
+    assert (signature.code, "has not looked at all" in signature.err) == (1, True)
+    assert resumed.code == 0
+    assert shop.run("reconcile", "--resume", "1").code == 1
+
+
+def test_it_leaves_a_run_to_the_daemon(shop: Shop, database: Database) -> None:
+    """A queued run needs no key, is done by the daemon's next look, and is done once."""
+    queued = shop.reconcile("--queue", "--by", "ben")
+    before = shop.run("runs", "show", "1").out
+
+    account = Account(database)
+    run_waiting(account.poller)
+    with database.reading() as tx:
+        waiting = runs.of_daemon(tx)
+
+    assert (queued.code, "Run 1 waits for the daemon" in queued.out) == (0, True)
+    assert "queued" in before
+    assert "by ben" in before
+    assert "complete" in shop.run("runs", "show", "1").out
+    assert waiting == []
+
+
+def test_it_keeps_a_history_to_sign_and_compare(shop: Shop) -> None:
+    """Who asked for which days, who signed, and what two runs say differently; what is not there is exit code 1."""
+    shop.reconcile("--dry-run")
+    shop.reconcile()
+    whole = shop.reconcile_until_yesterday()
+
+    listed = shop.run("runs", "list").out
+    refused = [shop.run("runs", "sign", run) for run in ("1", "2")]
+    signed = shop.run("runs", "sign", "3", "--by", "ben")
+    twice = shop.run("runs", "sign", "3", "--by", "eve")
+
+    assert whole.code == 0
+    assert listed.count("ada") == 3
+    assert [each.code for each in refused] == [1, 1]
+    assert "it was a dry run" in refused[0].err
+    assert (signed.code, twice.code) == (0, 1)
+    assert [row["signed_by"] for row in json.loads(shop.run("runs", "list", "--json").out)] == [
+        "ben",
+        "",
+        "",
+    ]
+    assert (shop.run("runs", "diff", "1", "2").code, shop.run("runs", "diff", "3", "3").code) == (
+        1,
+        0,
+    )
+    for arguments in (("show", "9"), ("report", "9"), ("sign", "9"), ("diff", "1", "9")):
+        assert shop.run("runs", *arguments).code == 1
+    assert max(map(len, listed.splitlines())) <= 80
