@@ -35,7 +35,7 @@ MEANINGS: Final = MappingProxyType(
         ),
         Kind.SECOND_PAYMENT: Meaning(
             "The invoice was paid without one of its payments, or was marked paid by hand.",
-            "Refund one or assign it elsewhere; if your app said `paid` because of this very one, resolve this.",
+            "Refund one at Stripe, or take one back and assign it elsewhere.",
         ),
         Kind.WRONG_CURRENCY: Meaning(
             "Money in another currency than the invoice's is held for it; none is ever converted.",

@@ -5,7 +5,7 @@ import sys
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, TypeAlias
+from typing import Annotated, Final, TypeAlias
 
 import typer
 
@@ -40,7 +40,8 @@ Output: TypeAlias = Annotated[
     Path | None,
     typer.Option("--output", metavar="PATH", help="Where to; for csv a folder. - is stdout."),
 ]
-RunId: TypeAlias = Annotated[int, typer.Argument(metavar="RUN", min=1, max=2**63 - 1)]
+RUN_MAX: Final = 2**63 - 1
+RunId: TypeAlias = Annotated[int, typer.Argument(metavar="RUN", min=1, max=RUN_MAX)]
 
 
 @app.command()
@@ -58,7 +59,9 @@ def reconcile(  # noqa: PLR0913, PLR0917 - the options of the command
     output: Output = None,
     resume: Annotated[
         int | None,
-        typer.Option("--resume", metavar="RUN", min=1, help="Go on with a run that was cut off."),
+        typer.Option(
+            "--resume", metavar="RUN", min=1, max=RUN_MAX, help="Go on with a run that was cut off."
+        ),
     ] = None,
     queue: Annotated[bool, typer.Option("--queue", help="Leave the run to the daemon.")] = False,
     by: ByName = None,

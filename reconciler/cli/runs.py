@@ -27,6 +27,7 @@ from reconciler.reconcile.comparing import TotalDiffers, diff
 from reconciler.reconcile.signing import sign
 from reconciler.reconcile.statement import NoSuchRun, report_of
 from reconciler.report import Form
+from reconciler.report.tongue import plain_worth
 
 group = typer.Typer(help="What was reconciled, and signed.", no_args_is_help=True)
 app.add_typer(group, name="runs")
@@ -156,7 +157,10 @@ def _tell_only(run_id: int, found: list[Discrepancy]) -> None:
     say(f"Only run {run_id} lists:")
     table(
         ("difference", "subject", "here", "at Stripe"),
-        ((_words(each.kind), each.subject, each.here, each.there) for each in found),
+        (
+            (_words(each.kind), each.subject, plain_worth(each.here), plain_worth(each.there))
+            for each in found
+        ),
         empty="",
         whole="subject",
     )

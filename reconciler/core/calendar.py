@@ -13,6 +13,7 @@ from reconciler.core.observation import ms
 from reconciler.core.schedule import Window
 
 DAYS_MAX: Final = 400
+FIRST_DAY: Final = date(2010, 1, 1)
 _ONE: Final = timedelta(days=1)
 
 
@@ -69,6 +70,8 @@ def read_range(first: str, last: str, *, zone: tzinfo, now_ms: int) -> DayRange:
         raise BadRange(f"--from {asked.first} is after --to {asked.last}: swap them")
     if asked.last > today:
         raise BadRange(f"--to {asked.last} is not there yet: today is {today} in {zone}")
+    if asked.first < FIRST_DAY:
+        raise BadRange(f"--from {asked.first}: Stripe was not there yet, before {FIRST_DAY}")
     length = (asked.last - asked.first).days + 1
     if length > DAYS_MAX:
         raise BadRange(

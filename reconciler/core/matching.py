@@ -94,6 +94,8 @@ def match(
     found = _judged(payment, references, invoices)
     if not found.allocations and _still_holds(payment, found, references, invoices, placed):
         return _held(payment, references, invoices, placed)
+    if _waits_for_a_person(payment, found, invoices, placed):
+        return _held(payment, references, invoices, placed)
     return found
 
 
@@ -167,6 +169,20 @@ def _still_holds(
     return all(any(_fits(name, invoices[id_]) for name in names) for id_ in held)
 
 
+def _waits_for_a_person(
+    payment: Summary, found: Match, invoices: Mapping[str, Invoice], placed: Sequence[Allocation]
+) -> bool:
+    """Whether money of an invoice that is gone stays there, counted as left over, until somebody says where it belongs.
+
+    A payer's link or reference that fits another invoice by now was not written for that one. What the app itself names does
+    count.
+    """
+    is_gone = any(each.invoice_id not in invoices for each in placed)
+    by_the_payer = found.rule in (Rule.UNMATCHED, Rule.PAYMENT_LINK, Rule.PAYER_REFERENCE)
+    whole = sum(each.amount_minor for each in placed) == payment.received_minor > 0
+    return is_gone and whole and (by_the_payer or found.rule is Rule.NOT_BORNE_OUT)
+
+
 def _held(
     payment: Summary,
     references: Iterable[Reference],
@@ -177,6 +193,8 @@ def _held(
     held = frozenset(each.invoice_id for each in placed)
     names = _names_of(placed[0].rule, references)
     others = [each for each in invoices.values() if each.id not in held]
+    if not held <= invoices.keys():
+        others = []
     rivals = frozenset(
         each.id
         for each in others

@@ -101,7 +101,7 @@ class LedgerDay:
     """One day of the balance in one settlement currency, by groups of `reporting_category`, as net effects with their sign.
 
     `fees_minor` is all that Stripe took, also what it took out of charges: `charges_minor` is before fees. `closing = opening +
-    all groups`. `opening_minor` and `closing_minor` are None where the balance before is not known. `stripe_net_minor` is
+    all groups` on a day that ties out; both balances are Stripe's. `opening_minor` and `closing_minor` are None where the balance before is not known. `stripe_net_minor` is
     the sum of Stripe's own list of that day; `ties_out` says that every id and every sum of it is ours.
     """
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, select, tuple_, update
 
 from reconciler.core.drift import Drift
 from reconciler.core.observation import moment, ms
@@ -202,19 +202,29 @@ def keep_differences(tx: Tx, run_id: int, found: Iterable[Discrepancy]) -> None:
 
 
 def differences(db: Database, run_id: int) -> Iterator[Discrepancy]:
-    """All differences of a run, by kind and subject; a page at a time, and no transaction is open in between."""
-    after = ("", "")
-    while page := _page_of_differences(db, run_id, after):
-        yield from page
-        after = (page[-1].kind.value, page[-1].subject)
+    """All differences of a run, what needs a person first, fees last, else by kind and subject.
+
+    A page at a time, and no transaction is open in between.
+    """
+    for part in _in_order():
+        after = ("", "")
+        while page := _page_of_differences(db, run_id, part, after):
+            yield from page
+            after = (page[-1].kind.value, page[-1].subject)
+
+
+def _in_order() -> tuple[ColumnElement[bool], ...]:
+    for_people = discrepancies.c.outcome == Outcome.NEEDS_A_PERSON.value
+    of_fees = discrepancies.c.kind == Drift.FEE_UNKNOWN.value
+    return for_people, and_(~for_people, ~of_fees), and_(~for_people, of_fees)
 
 
 def _page_of_differences(
-    db: Database, run_id: int, after: tuple[str, str]
+    db: Database, run_id: int, part: ColumnElement[bool], after: tuple[str, str]
 ) -> Sequence[Discrepancy]:
     column = discrepancies.c
     key = tuple_(column.kind, column.subject)
-    asked = select(discrepancies).where(column.run_id == run_id, key > after)
+    asked = select(discrepancies).where(column.run_id == run_id, part, key > after)
     with db.reading() as tx:
         rows = tx.execute(asked.order_by(column.kind, column.subject).limit(PAGE)).mappings()
         return [_difference(row) for row in rows]

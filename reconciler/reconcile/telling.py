@@ -29,7 +29,7 @@ _NOTES: Final[Mapping[Drift, str]] = MappingProxyType(
         Drift.UNMATCHED: "it names no invoice: assign it to one",
         Drift.UNDERPAID: "ask for the rest, or accept it and resolve it with a reason",
         Drift.OVERPAID: "refund the rest at Stripe, or accept it and resolve it with a reason",
-        Drift.SECOND_PAYMENT: "the invoice is covered without it: refund it at Stripe, or assign it elsewhere",
+        Drift.SECOND_PAYMENT: "it is covered without one of its payments, which explain names: refund one at Stripe, or assign it elsewhere",
         Drift.PAID_WITHOUT_MONEY: "the invoice says paid and Stripe has no money for it: find out who wrote that",
     }
 )

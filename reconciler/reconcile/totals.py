@@ -92,7 +92,7 @@ def ledger_days(db: Database, covered: Covered, balance: Balance) -> tuple[Ledge
         key: _tied(_ledger_day(*key, found.get(key, ())), listed.get(key, (0, 0)), broken)
         for key in found.keys() | listed.keys()
     }
-    return tuple(_with_balances(days, balance.closing))
+    return tuple(_with_balances(days, balance.closing, by_list=bool(listed)))
 
 
 def sales_days(db: Database, covered: Covered) -> tuple[SalesDay, ...]:
@@ -138,16 +138,20 @@ def _tied(day: LedgerDay, listed: tuple[int, int], broken: set[date]) -> LedgerD
 
 
 def _with_balances(
-    days: Mapping[tuple[str, date], LedgerDay], closing: Mapping[str, int] | None
+    days: Mapping[tuple[str, date], LedgerDay], closing: Mapping[str, int] | None, *, by_list: bool
 ) -> Iterator[LedgerDay]:
-    """Each day with what stood on the balance before and after it: the last closing is known, and it is counted back."""
+    """Each day with what stood on the balance before and after it: the last closing is known, and it is counted back.
+
+    By Stripe's own list where it was read: before a run has booked what was missing, our sums would tell another balance.
+    """
     left = dict(closing or {})
     done: list[LedgerDay] = []
     for key in sorted(days, reverse=True):
         day, currency = days[key], key[0]
         # A currency of which Stripe's balance says nothing holds nothing.
         after = None if closing is None else left.get(currency, 0)
-        before = None if after is None else after - day.net_minor
+        moved = day.stripe_net_minor if by_list else day.net_minor
+        before = None if after is None else after - moved
         if before is not None:
             left[currency] = before
         done.append(replace(day, opening_minor=before, closing_minor=after))

@@ -1,6 +1,10 @@
 """What does finance see of a manual run: refused days, exit codes, reports where they were asked for, signatures, a queue?"""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -17,7 +21,7 @@ from reconciler.simulator.clock import Clock
 from reconciler.simulator.faults import Fault, FaultKind, Faults
 from reconciler.simulator.server import SimulatedStripe
 from reconciler.simulator.world import World
-from tests.cli.program import Answer, Commands
+from tests.cli.program import NO_METRICS, ROOT, Answer, Commands, Program
 from tests.poll.account import Account
 
 API_KEY = "rk_test_canary0123456789"
@@ -27,10 +31,18 @@ CSV = "id,number,currency,amount_due\n1,INV-1,eur,5000\n"
 class Shop:
     """Commands that ask a simulated account on a socket, in which INV-1 was paid an hour ago and no webhook came."""
 
-    def __init__(self, commands: Commands, base_url: str, faults: Faults) -> None:
+    def __init__(
+        self, commands: Commands, place: tuple[str, str], base_url: str, faults: Faults
+    ) -> None:
         self.faults = faults
         self._commands = commands
         self._variables = {"STRIPE_API_KEY": API_KEY, "STRIPE_API_BASE": base_url}
+        url, schema = place
+        self.environment = {
+            **self._variables,
+            "DATABASE_URL": url,
+            "RECONCILER_DATABASE__SCHEMA": schema,
+        }
 
     def run(self, *arguments: str, **environ: str) -> Answer:
         """Run a command as ada."""
@@ -45,12 +57,23 @@ class Shop:
         return self.run("reconcile", "--from", _day(2), "--to", _day(1))
 
 
+def _wait_for_slices(database: Database, count: int) -> None:
+    """Wait until so many lists were read to their ends."""
+    until_s = time.monotonic() + 20
+    while time.monotonic() < until_s:
+        with database.reading() as tx:
+            if len(runs.slices(tx, 1)) == count:
+                return
+        time.sleep(0.05)
+    raise AssertionError("the lists were not read")
+
+
 def _day(ago: int) -> str:
     return str(datetime.now(UTC).date() - timedelta(days=ago))
 
 
 @pytest.fixture
-def shop(commands: Commands, tmp_path: Path) -> Iterator[Shop]:
+def shop(commands: Commands, database_url: str, schema: str, tmp_path: Path) -> Iterator[Shop]:
     """Give a shop whose books know the invoice, and nothing of its payment."""
     world = World(seed=5, clock=Clock(int(time.time() * 1000) - 3_600_000))
     metadata = {"invoice_id": "INV-1"}
@@ -64,7 +87,7 @@ def shop(commands: Commands, tmp_path: Path) -> Iterator[Shop]:
     assert commands.run("invoices", "import", str(tmp_path / "invoices.csv")).code == 0
     faults = Faults()
     with SimulatedStripe(Api(world, [Key(API_KEY)], faults)) as server:
-        yield Shop(commands, server.base_url, faults)
+        yield Shop(commands, (database_url, schema), server.base_url, faults)
 
 
 REFUSED = {
@@ -188,3 +211,33 @@ def test_it_keeps_a_history_to_sign_and_compare(shop: Shop) -> None:
     for arguments in (("show", "9"), ("report", "9"), ("sign", "9"), ("diff", "1", "9")):
         assert shop.run("runs", *arguments).code == 1
     assert max(map(len, listed.splitlines())) <= 80
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 3)], ids=["ctrl-c", "sigterm"]
+)
+def test_it_ends_at_once_when_it_is_told_to(
+    shop: Shop, program: Program, database: Database, number: signal.Signals, code: int
+) -> None:
+    """A run that somebody stops in the middle of an answer says how to go on, and goes on there."""
+    shop.faults.script(Fault(kind=FaultKind.STALL, path="/v1/refunds", stall_s=60, times=9))
+    days = ("--from", _day(1), "--to", _day(0))
+    running = subprocess.Popen(
+        [sys.executable, "-m", "reconciler", "reconcile", *days, "--by", "ada"],
+        cwd=program.folder,
+        env={"PATH": os.defpath, "PYTHONPATH": str(ROOT), **NO_METRICS, **shop.environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    _wait_for_slices(database, 4)
+
+    running.send_signal(number)
+    out, err = running.communicate(timeout=20)
+    shop.faults.heal()
+    resumed = shop.run("reconcile", "--resume", "1")
+
+    assert (running.returncode, out) == (code, "")
+    assert "run 1 was cut off" in err
+    assert "Traceback" not in err
+    assert resumed.code == 0

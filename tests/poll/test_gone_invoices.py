@@ -10,8 +10,10 @@ from reconciler.core.observation import Assignment, Source, ms
 from reconciler.db import ledgers, queries, tables
 from reconciler.db.session import Database
 from reconciler.poll import sweep_invoices
-from tests.attacks.plays import asked, card, invoice, wrong_books
-from tests.journeys.conftest import add_invoices
+from reconciler.poll.invoices import LOOK_AGAIN
+from reconciler.simulator import checkout
+from tests.attacks.plays import asked, by_link, card, invoice, wrong_books
+from tests.journeys.conftest import add_invoices, write_invoices
 from tests.poll.account import Account
 
 Take = Callable[[Account], None]
@@ -116,6 +118,25 @@ def test_it_settles_an_invoice_that_comes_back(account: Account, is_assigned: bo
 
     assert _received(account).get("1") == 5_000
     assert asked(account) == {}
+    assert wrong_books(account) == []
+
+
+def test_it_gives_money_of_a_gone_invoice_to_no_other_by_itself(account: Account) -> None:
+    """Next month's invoice carries the same link over the same amount, and was not what was paid for."""
+    link = checkout.make_link(account.world, "eur")
+    add_invoices(account.database, invoice("7", 5_000, stripe_payment_link_id=link))
+    by_link(account.world, 5_000, link)
+    account.wait(60)
+    account.tell(*(each.event for each in account.world.happenings))
+    write_invoices(account.database, invoice("8", 5_000, stripe_payment_link_id=link))
+    _delete(account, "7")
+
+    for _ in range(2):
+        sweep_invoices(account.poller)
+        account.wait(LOOK_AGAIN.total_seconds() + 1)
+
+    assert _received(account).get("8", 0) == 0
+    assert asked(account) == {"unmatched_payment": ["5000 eur"]}
     assert wrong_books(account) == []
 
 
