@@ -3,17 +3,19 @@
 import argparse
 import shlex
 import sys
+from collections.abc import Iterable
 from contextlib import AbstractContextManager
 from types import MappingProxyType
 from typing import Final
 
-from benchmarks import machine
+from benchmarks import machine, ranges, recent
 from benchmarks.books import Books, fresh_postgresql, fresh_sqlite
-from benchmarks.figures import judged, table
-from benchmarks.recent import Asked, Bench, targets
+from benchmarks.figures import Figure, Target, judged, table
 
 # One in so many PaymentIntents was never paid; 0 is none.
-BENCHMARKS: Final = MappingProxyType({"recent": 0, "recent_unpaid": 5})
+UNPAID_EVERY: Final = MappingProxyType({"recent": 0, "recent_unpaid": 5})
+RECONCILE: Final = "reconcile"
+BENCHMARKS: Final = (*UNPAID_EVERY, RECONCILE)
 # The targets are those of objects that say nothing new. One that was never paid says each time that it still is not.
 PROMISED: Final = frozenset({"recent"})
 
@@ -24,29 +26,50 @@ def main() -> None:
     print(f"python -m benchmarks {shlex.join(sys.argv[1:])}".rstrip())
     print(*machine.described(), sep="\n")
     for name in asked.names or BENCHMARKS:
-        with _books(postgresql=asked.postgresql) as books:
-            _run(name, asked, books)
+        print(f"\n## {name}\n\nload before: {machine.load()}", flush=True)
+        _print(_reconcile(asked) if name == RECONCILE else _recent(name, asked))
 
 
-def _run(name: str, asked: argparse.Namespace, books: Books) -> None:
-    ranges = sorted({*asked.ranges, asked.target_range})
-    print(f"\n## {name}\n\nload before: {machine.load()}", flush=True)
-    bench = Bench(
-        Asked(
-            ranges=ranges,
-            target_range=asked.target_range,
-            repeats=asked.repeats,
-            books=books,
-            unpaid_every=BENCHMARKS[name],
+def _recent(name: str, asked: argparse.Namespace) -> list[Target]:
+    counts = sorted({*asked.ranges, asked.target_range})
+    with _books(postgresql=asked.postgresql) as books:
+        bench = recent.Bench(
+            recent.Asked(
+                ranges=counts,
+                target_range=asked.target_range,
+                repeats=asked.repeats,
+                books=books,
+                unpaid_every=UNPAID_EVERY[name],
+            )
         )
-    )
-    figures = []
-    for figure in bench.figures():
+        figures = _measured(bench.figures())
+    return recent.targets(figures, asked.target_range) if name in PROMISED else []
+
+
+def _reconcile(asked: argparse.Namespace) -> list[Target]:
+    kind = asked.postgresql
+    with _books(postgresql=kind) as books, _books(postgresql=kind) as far_books:
+        bench = ranges.Bench(
+            ranges.Asked(
+                count=asked.target_range, repeats=asked.repeats, books=books, far_books=far_books
+            )
+        )
+        return ranges.targets(_measured(bench.figures()))
+
+
+def _measured(figures: Iterable[Figure]) -> list[Figure]:
+    """Measure, tell each figure as soon as it is there, and then all."""
+    found = []
+    for figure in figures:
         print(f"{figure.name}, {figure.objects:,}: {figure.median_per_s:,.0f} a second", flush=True)
-        figures.append(figure)
-    print(f"load after: {machine.load()}\n", *table(figures), sep="\n", flush=True)
-    if name in PROMISED:
-        print("", *judged(targets(figures, asked.target_range)), sep="\n", flush=True)
+        found.append(figure)
+    print(f"load after: {machine.load()}\n", *table(found), sep="\n", flush=True)
+    return found
+
+
+def _print(targets: list[Target]) -> None:
+    if targets:
+        print("", *judged(targets), sep="\n", flush=True)
 
 
 def _books(*, postgresql: bool) -> AbstractContextManager[Books]:
@@ -57,7 +80,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("names", nargs="*", metavar="name", help=", ".join(BENCHMARKS))
     parser.add_argument("--ranges", type=_counts, default=(10_000, 100_000, 300_000))
-    parser.add_argument("--target-range", type=int, default=100_000)
+    parser.add_argument(
+        "--target-range", type=int, default=100_000, help="the only one that is reconciled"
+    )
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--postgresql", action="store_true", help="not on a SQLite file")
     return parser

@@ -63,12 +63,12 @@ class Bench:
         return Figure(name=name, objects=count, runs=[run(count, offer) for _ in range(repeats)])
 
     def _read(self, task: str, count: int, offer: Offer) -> Measured:
-        return _measured(task, count, offer, reach_s=reach_s(count))
+        return measured(task, count, offer, reach_s=reach_s(count))
 
     def _swept(self, task: str, count: int, offer: Offer) -> Measured:
         later_s, self._later_s = self._later_s, self._later_s + HOUR_S
         books = self._asked.books
-        return _measured(
+        return measured(
             task,
             count,
             replace(offer, later_s=later_s),
@@ -80,7 +80,8 @@ class Bench:
         )
 
 
-def _measured(task: str, count: int, offer: Offer, **given: Any) -> Measured:
+def measured(task: str, count: int, offer: Offer, **given: Any) -> Measured:
+    """Do a task in a process of its own, and check that it read as many objects as there are."""
     with served(offer) as server:
         server.counts()
         cost = cost_of(task, base=server.base, **given)

@@ -28,7 +28,7 @@ from reconciler.core.calendar import BadRange, read_range
 from reconciler.core.observation import ms
 from reconciler.core.report import Outcome, Report, RunHead, RunState
 from reconciler.db import runs
-from reconciler.db.session import Database
+from reconciler.db.session import Database, StatementFailed, StorageUnavailable
 from reconciler.poll import Poller
 from reconciler.reconcile.asking import Asked, ask
 from reconciler.reconcile.running import run
@@ -174,8 +174,12 @@ def _run(settings: Settings, db: Database, run_id: int) -> tuple[RunHead, int | 
     poller = Poller(
         db=db, gateway=gateway_of(settings, stop), inbox=inbox_of(settings, db), now=now
     )
-    with watched() as told:
-        head = run(poller, run_id, told=told)
+    try:
+        with watched() as told:
+            head = run(poller, run_id, told=told)
+    except (StorageUnavailable, StatementFailed) as error:
+        again = f"`reconciler reconcile --resume {run_id}` goes on"
+        raise Refused(f"run {run_id} was cut off, the database: {error}; {again}", 3) from None
     return head, signalled[0] if signalled and head.state is not RunState.COMPLETE else None
 
 

@@ -40,6 +40,7 @@ _SUMS: Final = re.compile(r"received (-?\d+), net (-?\d+) of (-?\d+) ([a-z]{3})"
 _CLAIMS: Final = MappingProxyType(
     {
         "conflict": "names it, and names another invoice too: nothing is allocated",
+        "rival": "is at another invoice, and may have meant this one as well",
         "waiver": "names it and asked for no money",
     }
 )

@@ -12,6 +12,7 @@ from typing import TypeAlias
 from reconciler.core.matching import Allocation
 from reconciler.core.observation import Assignment
 from reconciler.core.payment import PaymentStatus, Summary
+from reconciler.core.sharing import left_over
 
 Shares: TypeAlias = tuple[tuple[str, int | None], ...]
 
@@ -35,8 +36,10 @@ class Place:
 
     @property
     def left_minor(self) -> int:
-        """What was received and is at no invoice."""
-        return self.payment.received_minor - sum(each.amount_minor for each in self.allocations)
+        """What was received and is at no invoice; once a part is at one, less what was given back of the rest."""
+        if not self.allocations:
+            return self.payment.received_minor
+        return left_over(self.payment, self.allocations)
 
     @property
     def is_taken(self) -> bool:
@@ -62,6 +65,10 @@ def add_share(place: Place, invoice_id: str, amount_minor: int | None) -> Shares
         return Obstacle.NOTHING_LEFT
     if amount_minor is not None and amount_minor > place.left_minor:
         return Obstacle.TOO_MUCH
+    rest_minor = place.payment.received_minor - sum(e.amount_minor for e in place.allocations)
+    if amount_minor is None and place.allocations and place.left_minor < rest_minor:
+        # All that is left is then less than all that came: the refund of the rest must not become this invoice's.
+        amount_minor = place.left_minor
     before = place.decision.shares if place.decision else ()
     return (*before, (invoice_id, amount_minor))
 

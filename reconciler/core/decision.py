@@ -82,13 +82,14 @@ def _payment(book: Book, before: Mapping[str, Book], ledger: Ledger) -> PaymentC
     assignment = ledger.assignments.get(book.id)
     found = match(summary, active_references(book), ledger.invoices, assignment, stored)
     claimed = {id_ for id_, holders in ledger.claims.items() if book.id in holders}
+    rivals = {id_ for id_, holders in ledger.rivals.items() if book.id in holders}
     wanted = sorted(found.allocations, key=lambda each: each.invoice_id)
     return PaymentChange(
         book=book,
         summary=summary,
         match=found,
         is_changed=before.get(book.id) != book,
-        is_moved=stored != wanted or claimed != found.claimed,
+        is_moved=stored != wanted or claimed != found.claimed or rivals != found.rivals,
         before=before.get(book.id),
     )
 

@@ -6,7 +6,7 @@ as the fingerprint stays the same.
 """
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from reconciler.core import contradictions, since
@@ -89,7 +89,9 @@ def of_payment(
         is_whole = match.decision is None and left_minor == payment.received_minor
         detail = match.rule if is_whole else f"{match.rule}, {left_minor} left"
         kind = ExceptionKind.UNMATCHED_PAYMENT
-        found.append(_of_money(kind, payment, match, left_minor, detail))
+        finding = _of_money(kind, payment, match, left_minor, detail)
+        # However old the money is: that its invoice is gone is of today.
+        found.append(replace(finding, at_ms=None, counts_ms=None) if gone else finding)
     return tuple(found)
 
 

@@ -37,7 +37,7 @@ class Ledger:
     """Invoices that the evidence touches, and everything around them that was decided before.
 
     `siblings` are the other payments of these invoices. `claims` maps an invoice to the payments whose names disagree
-    and name it, `waivers` to the Sessions that asked for no money. `open_exceptions` maps (kind, subject) to the
+    and name it, `waivers` to the Sessions that asked for no money, `rivals` to the payments that may have meant it as well. `open_exceptions` maps (kind, subject) to the
     fingerprint of the ones that are open, `resolved` of those that a person resolved. `taken_back` counts of the invoices
     that are not covered how often people's decisions took back what had covered them.
     """
@@ -48,6 +48,7 @@ class Ledger:
     siblings: Mapping[str, Summary] = field(default_factory=dict)
     claims: Mapping[str, frozenset[str]] = field(default_factory=dict)
     waivers: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    rivals: Mapping[str, frozenset[str]] = field(default_factory=dict)
     open_exceptions: Mapping[tuple[str, str], str] = field(default_factory=dict)
     resolved: Mapping[tuple[str, str], str] = field(default_factory=dict)
     assignments: Mapping[str, Assignment] = field(default_factory=dict)

@@ -174,13 +174,15 @@ def _waits_for_a_person(
 ) -> bool:
     """Whether money of an invoice that is gone stays there, counted as left over, until somebody says where it belongs.
 
-    A payer's link or reference that fits another invoice by now was not written for that one. What the app itself names does
-    count.
+    A payer's link or reference that fits another invoice by now was not written for that one, and the others of a split have
+    their parts already. What the app itself names anew does count.
     """
-    is_gone = any(each.invoice_id not in invoices for each in placed)
-    by_the_payer = found.rule in (Rule.UNMATCHED, Rule.PAYMENT_LINK, Rule.PAYER_REFERENCE)
+    held = frozenset(each.invoice_id for each in placed)
+    is_gone = not held <= invoices.keys()
+    by_the_payer = found.rule in (Rule.PAYMENT_LINK, Rule.PAYER_REFERENCE, Rule.NOT_BORNE_OUT)
+    is_no_other = found.named <= held
     whole = sum(each.amount_minor for each in placed) == payment.received_minor > 0
-    return is_gone and whole and (by_the_payer or found.rule is Rule.NOT_BORNE_OUT)
+    return is_gone and whole and (by_the_payer or is_no_other)
 
 
 def _held(

@@ -58,7 +58,7 @@ def next_stretch(  # noqa: PLR0913 - a stretch of a list that three settings sha
     is_new = ~looked.correlate_except(lookups)
     is_astray = or_(
         and_(_differs(invoices, payable), or_(is_new, _settled_since(invoices))),
-        and_(_is_called(invoices), is_new),
+        and_(or_(_is_called(invoices), _is_claimed(invoices)), is_new),
     )
     asked = select(id_).where(beyond(invoices, after), is_astray).order_by(id_)
     if last is not None:
@@ -77,16 +77,22 @@ def stays_apart(
 
 
 def next_gone(tx: Tx, invoices: InvoiceTable, *, after: str, length: int) -> Stretch:
-    """Look for the rows of the next settled invoices, by id: which have none any more, or are none of ours by now?"""
+    """Look for the rows of the next settled invoices, by id: which have none any more, or are none of ours by now?
+
+    With the first of them those that payments name without being theirs: few, for each of them a person is asked.
+    """
     settled, id_ = settlements.c, invoices.column("id")
     # A settlement without a word is one whose invoice is known to be gone.
     asked = select(settled.invoice_id).where(
         settled.invoice_id > after, settled.status.is_not(None)
     )
     ids = tx.scalars(asked.order_by(settled.invoice_id).limit(length)).all()
+    last = ids[-1] if len(ids) == length else None
+    if not after:
+        named = select(claims.c.invoice_id).distinct().order_by(claims.c.invoice_id).limit(length)
+        ids = sorted({*ids, *tx.scalars(named)})
     mine = id_.in_(invoices.values("id", ids))
     there = {str(each) for each in tx.scalars(select(id_).where(mine, invoices.rows()))}
-    last = ids[-1] if len(ids) == length else None
     return Stretch([each for each in ids if each not in there], last)
 
 
@@ -103,7 +109,8 @@ def _settled_since(invoices: InvoiceTable) -> ColumnElement[bool]:
 def looked_for(tx: Tx, invoices: InvoiceTable, ids: Sequence[str], now: datetime) -> None:
     """Remember that the payments of these invoices were looked for, under the names that they have now."""
     id_ = invoices.column("id")
-    asked = select(id_, _asked(invoices)).where(id_.in_(invoices.values("id", ids)))
+    mine = id_.in_(invoices.values("id", ids))
+    asked = select(id_, _asked(invoices)).where(mine, invoices.rows())
     rows = [
         {"invoice_id": str(invoice_id), "asked": names, "looked_at": now}
         for invoice_id, names in tx.execute(asked)
@@ -141,6 +148,11 @@ def _differs(invoices: InvoiceTable, payable: Iterable[str]) -> ColumnElement[bo
             ),
         ),
     )
+
+
+def _is_claimed(invoices: InvoiceTable) -> ColumnElement[bool]:
+    """Whether a payment that is at no invoice, or at another one, names an invoice, or did before it was called otherwise."""
+    return exists().where(claims.c.invoice_id == invoices.text("id"))
 
 
 def _is_called(invoices: InvoiceTable) -> ColumnElement[bool]:

@@ -20,7 +20,7 @@ from reconciler.db.members import among, one_of
 from reconciler.db.rows import Row
 from reconciler.db.session import Tx
 
-CONFLICT, WAIVER = "conflict", "waiver"
+CONFLICT, WAIVER, RIVAL = "conflict", "waiver", "rival"
 
 
 def load(  # noqa: PLR0913 - the five things that a ledger is asked for
@@ -56,6 +56,7 @@ def load(  # noqa: PLR0913 - the five things that a ledger is asked for
         siblings=payment_rows.summaries(tx, siblings),
         claims={id_: kinds[CONFLICT] for id_, kinds in claims.items() if CONFLICT in kinds},
         waivers={id_: kinds[WAIVER] for id_, kinds in claims.items() if WAIVER in kinds},
+        rivals={id_: kinds[RIVAL] for id_, kinds in claims.items() if RIVAL in kinds},
         open_exceptions=opened,
         resolved=resolved,
         assignments=assignments,

@@ -98,8 +98,13 @@ def payout_lines(db: Database, window: Window, zone: tzinfo) -> Iterator[PayoutL
     return _paged(db, lambda tx, mark: _payouts(tx, _behind(asked, *columns, mark), zone))
 
 
-def payments_of(tx: Tx, ids: Sequence[str], zone: tzinfo) -> dict[str, PaymentLine]:
-    """What these payments, at most a page of them, are worth now, each on the day on which it counts now, if they are sales."""
+def payments_of(
+    tx: Tx, ids: Sequence[str], zone: tzinfo, *, only_sales: bool = True
+) -> dict[str, PaymentLine]:
+    """What these payments, at most a page of them, are worth now, each on the day on which it counts now.
+
+    One that is no sale, or none any more, is left out if they are to be sales.
+    """
     known = func.coalesce(moved.created, paid.paid_at, paid.stripe_created_at, paid.first_seen_at)
     at = type_coerce(known, UtcDateTime())
     asked = (
@@ -108,7 +113,7 @@ def payments_of(tx: Tx, ids: Sequence[str], zone: tzinfo) -> dict[str, PaymentLi
         .outerjoin_from(
             payments, balance_transactions, and_(moved.payment_id == paid.id, first_charge())
         )
-        .where(paid.id.in_(sorted(ids)), is_sale())
+        .where(paid.id.in_(sorted(ids)), *([is_sale()] if only_sales else []))
     )
     return {line.id: line for _, line in _payments(tx, asked, zone)}
 

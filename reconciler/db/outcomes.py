@@ -15,7 +15,7 @@ from reconciler.core.observation import Assignment, Source, moment
 from reconciler.db import invoices as invoice_rows
 from reconciler.db import tables
 from reconciler.db.invoice_table import InvoiceTable
-from reconciler.db.ledgers import CONFLICT, WAIVER
+from reconciler.db.ledgers import CONFLICT, RIVAL, WAIVER
 from reconciler.db.rows import Row, insert, insert_new, upsert, upsert_by
 from reconciler.db.session import Tx
 
@@ -86,12 +86,13 @@ def _store_allocations(tx: Tx, moved: Sequence[PaymentChange], now: datetime) ->
         for each in change.match.allocations
     ]
     insert_new(tx, tables.allocations, rows)
-    conflicts = [
-        {"holder_id": each.book.id, "invoice_id": id_, "kind": CONFLICT}
+    claims = [
+        {"holder_id": each.book.id, "invoice_id": id_, "kind": kind}
         for each in moved
-        for id_ in sorted(each.match.claimed)
+        for kind, ids in ((CONFLICT, each.match.claimed), (RIVAL, each.match.rivals))
+        for id_ in sorted(ids)
     ]
-    insert_new(tx, tables.claims, conflicts)
+    insert_new(tx, tables.claims, claims)
 
 
 def _store_waivers(tx: Tx, waivers: Mapping[str, frozenset[str]]) -> None:

@@ -37,10 +37,10 @@ def write_all(tx: Tx, statement: Any, rows: Sequence[Row]) -> None:
     """Execute a statement, one that is made once and kept, for each of the rows; all have the same columns.
 
     SQLAlchemy prepares each row by itself, and that costs more than the database does; here whole columns are prepared.
+    What a column is where a row says nothing must be the database's matter.
     """
     schema = tx.get_execution_options().get("schema_translate_map", {}).get(None)
-    columns = tuple(str(name) for name in rows[0])
-    key = (statement, columns, schema)
+    key = (statement, tuple(str(name) for name in rows[0]), schema)
     ready = _ready.get(key)
     if ready is None:
         ready = _ready[key] = _made_ready(tx.dialect, *key)

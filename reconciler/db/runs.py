@@ -125,12 +125,12 @@ class End:
 
 
 def end(tx: Tx, run_id: int, how: End, now: datetime) -> None:
-    """Write down how a run ended."""
+    """Write down how a run ended; one that is complete stays so, whoever else was at it."""
     column = reconcile_runs.c
     closing = None if how.closing is None else msgspec.json.encode(how.closing).decode()
     tx.execute(
         update(reconcile_runs)
-        .where(column.id == run_id)
+        .where(column.id == run_id, column.state != RunState.COMPLETE.value)
         .values(
             state=how.state.value,
             ended_at=now,

@@ -18,7 +18,7 @@ from reconciler.core.words import DISPUTE_OVER, REFUND_IN_FLIGHT
 from reconciler.db.facts import decode, encode
 from reconciler.db.members import one_of
 from reconciler.db.rows import Row, insert_new
-from reconciler.db.run_tables import reconcile_touched
+from reconciler.db.run_tables import reconcile_slices, reconcile_touched
 from reconciler.db.session import Tx
 from reconciler.db.sweeps import RunState
 from reconciler.db.tables import (
@@ -55,7 +55,7 @@ def ids(tx: Tx, kind: str, window: Window, *, limit: int) -> list[str]:
     asked = select(table.c.id).where(_within(at, window))
     if kind == "payment_intent":
         # A charge that has no PaymentIntent is a payment too, and is in no list of PaymentIntents.
-        asked = asked.where(table.c.id >= "pi_", table.c.id < "pi`")
+        asked = asked.where(table.c.id.startswith("pi_", autoescape=True))
     return list(tx.scalars(asked.limit(limit)))
 
 
@@ -141,6 +141,16 @@ def _around(
         for row in tx.execute(asked.order_by(column.id)):
             found[row.payment_id] = (*found.get(row.payment_id, ()), (kind.value, row.id))
     return found
+
+
+def is_taken(tx: Tx, run_id: int, name: str, window: Window) -> bool:
+    """Whether another finished stretch of a run's list has a part of a window."""
+    column = reconcile_slices.c
+    since, until = moment(window.since_ms), moment(window.until_ms)
+    mine = and_(column.run_id == run_id, column.list == name, column.is_done)
+    other = or_(column.since != since, column.until != until)
+    asked = select(column.since).where(mine, other, column.since < until, column.until > since)
+    return tx.execute(asked.limit(1)).first() is not None
 
 
 def touch(tx: Tx, run_id: int, before: Mapping[str, Book | None]) -> None:

@@ -7,6 +7,7 @@ as it is: the difference belongs to the day on which its money moved, or else to
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
+from itertools import chain
 from types import MappingProxyType
 from typing import Final
 
@@ -42,14 +43,23 @@ _SAID: Final = "what Stripe says of it has changed"
 
 
 def changed_since_signed(db: Database, days: DayRange, run_id: int) -> Iterator[SignedChange]:
-    """All that differs from what other runs signed of these days, run by run; a page at a time."""
+    """All that differs from what other runs signed of these days, run by run, the newest first; a page at a time.
+
+    A day that was signed again is compared with the last signature.
+    """
     with db.reading() as tx:
         signed = signing.signed_over(tx, days.first, days.last)
-    for head in signed:
+    newer: list[DayRange] = []
+    for head in reversed(signed):
         covered = covered_by(head)
-        if head.id != run_id and covered is not None:
-            yield from _changed(db, head, covered, days)
-            yield from _new(db, head, _overlap(covered, days))
+        if head.id == run_id or covered is None:
+            continue
+        again = tuple(newer)
+        found = (_changed(db, head, covered, days), _new(db, head, _overlap(covered, days)))
+        for each in chain.from_iterable(found):
+            if not any(other.first <= each.day <= other.last for other in again):
+                yield each
+        newer.append(covered.days)
 
 
 def items_now(db: Database, covered: Covered) -> Iterator[list[Item]]:

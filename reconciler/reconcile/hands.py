@@ -61,7 +61,6 @@ def known_before(book: Book | None) -> Book | None:
 
 def through_the_door(poller: Poller, taking: Taking) -> Hand:
     """Take in for good."""
-
     # Lanes that translate and write side by side only take Python's one interpreter, and the one writer, from each other.
     turn = threading.Lock()
 

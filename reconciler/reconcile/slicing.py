@@ -163,6 +163,9 @@ def _conclude(run: Run, listing: Listing, window: Window, seen: _Seen) -> None:
         sums=seen.sums,
     )
     with run.poller.db.writing() as tx:
+        # Two parts of one run would count what both have read twice.
+        if spans.is_taken(tx, run.id, listing.name, window):
+            raise RunCut("somebody else goes on with this run at this moment: let that one end")
         runs.keep_differences(tx, run.id, [missing(tx, listing.kind, id_) for id_ in gone])
         runs.keep_slice(tx, run.id, part)
     if not run.meter.is_heard:

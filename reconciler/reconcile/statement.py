@@ -172,7 +172,7 @@ def _with_signed_lines(report: Report, db: Database, covered: Covered) -> Report
 
     def payments(ids: list[str]) -> Mapping[str, PaymentLine]:
         with db.reading() as tx:
-            return lines.payments_of(tx, ids, zone)
+            return lines.payments_of(tx, ids, zone, only_sales=False)
 
     def refunds(ids: list[str]) -> Mapping[str, ReturnLine]:
         with db.reading() as tx:

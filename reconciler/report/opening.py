@@ -74,6 +74,12 @@ def next_steps(report: Report, tongue: Tongue) -> tuple[str, ...]:
     return (*to_decide, tongue.say(sentences.THEN_SIGN, id=report.head.id))
 
 
+def without_differences(report: Report, tongue: Tongue) -> str:
+    """What stands in place of differences where there are none."""
+    is_whole = report.head.state is RunState.COMPLETE and not _is_short(report)
+    return tongue.say(sentences.NO_DIFFERENCES if is_whole else sentences.NOTHING_YET)
+
+
 def _can_be_signed(report: Report) -> bool:
     head = report.head
     return not (head.is_dry or head.signed_by or head.day_not_over)
@@ -114,7 +120,8 @@ def _to_be_whole(report: Report, tongue: Tongue) -> Iterator[str]:
             yield say(sentences.CLOSE_GAP, list=name, count=tongue.count(each.gap))
     loose = sum(not each.ties_out for each in report.ledger)
     if loose:
-        yield say(sentences.NOT_TIED_OUT, count=tongue.count(loose))
+        words = sentences.NOT_TIED_OUT_YET if head.is_dry else sentences.NOT_TIED_OUT
+        yield say(words, count=tongue.count(loose))
     for payout in report.payouts:
         held = payout.held_minor
         if payout.is_automatic and payout.is_complete and held not in {None, payout.amount_minor}:

@@ -18,7 +18,7 @@ from reconciler.core.hostile import visible
 from reconciler.core.report import LedgerDay, Report, SalesDay
 from reconciler.report import sentences
 from reconciler.report.charts import CHARTS_MAX, charts
-from reconciler.report.opening import facts, next_steps, notices, title
+from reconciler.report.opening import facts, next_steps, notices, title, without_differences
 from reconciler.report.sums import Book, ledgers, sales
 from reconciler.report.tables import (
     BY_KIND,
@@ -92,6 +92,7 @@ def _content(report: Report, tongue: Tongue) -> dict[str, Any]:
         "steps": next_steps(report, tongue),
         "words": {key: phrase.to(tongue.language) for key, phrase in TABLES.items()},
         "none": tongue.say(sentences.NO_ROWS),
+        "without_differences": without_differences(report, tongue),
         "two_books": tongue.say(sentences.TWO_BOOKS),
         "lists": _grid(LISTS_TABLE, report.lists, tongue),
         "charts": list(charts(report, tongue)),

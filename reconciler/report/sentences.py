@@ -11,16 +11,16 @@ CUT_OFF = Phrase(
     "INTERROMPU : ce rapprochement n'a pas parcouru toute sa période. Ses chiffres ne sont pas complets.",
 )
 NOT_ENDED = Phrase(
-    "NOT ENDED: this run still waits or goes on. Its numbers are not whole.",
-    "NON TERMINÉ : ce rapprochement attend ou continue. Ses chiffres ne sont pas complets.",
+    "NOT ENDED: this run still waits, goes on, or was killed. Its numbers are not whole.",
+    "NON TERMINÉ : ce rapprochement attend, continue ou a été tué. Ses chiffres ne sont pas complets.",
 )
 GAP = Phrase(
     "NOT COMPLETE: objects on one side only, at Stripe or here: {count}.",
     "INCOMPLET : objets présents d'un seul côté, chez Stripe ou ici : {count}.",
 )
 DRY_RUN = Phrase(
-    "DRY RUN: nothing was changed. What is listed is what a run would do.",
-    "SIMULATION : rien n'a été modifié. La liste montre ce que ferait un rapprochement.",
+    "DRY RUN: nothing was changed. What is listed is what a run would do; both books are as they are before it.",
+    "SIMULATION : rien n'a été modifié. La liste montre ce que ferait un rapprochement ; les deux livres sont tels qu'avant lui.",
 )
 DAY_NOT_OVER = Phrase(
     "DAY NOT OVER: {day} still went on at Stripe; covered until {until}.",
@@ -33,8 +33,8 @@ RESUME = Phrase(
     "Reprendre là où il s'est interrompu : reconciler reconcile --resume {id}",
 )
 WAIT = Phrase(
-    "Wait until it has ended: reconciler runs show {id}",
-    "Attendre la fin : reconciler runs show {id}",
+    "Wait until it has ended: reconciler runs show {id}. If it was killed, go on: reconciler reconcile --resume {id}",
+    "Attendre la fin : reconciler runs show {id}. S'il a été tué, reprendre : reconciler reconcile --resume {id}",
 )
 CLOSE_GAP = Phrase(
     "List of {list}: objects on one side only: {count}. Run the range again; if the gap stays, tell an engineer.",
@@ -43,6 +43,10 @@ CLOSE_GAP = Phrase(
 NOT_TIED_OUT = Phrase(
     "Days of the ledger that differ from Stripe's list (marked NO): {count}. Run the range again; if they stay, tell an engineer.",
     "Jours qui diffèrent de la liste de Stripe (marqués NON) : {count}. Relancer la période ; s'ils demeurent, prévenir un ingénieur.",
+)
+NOT_TIED_OUT_YET = Phrase(
+    "Days of the ledger of which something is missing here (marked NO): {count}. A run without --dry-run takes it in.",
+    "Jours dont il manque ici des mouvements (marqués NON) : {count}. Un rapprochement sans --dry-run les reprend.",
 )
 PAYOUT_DIFFERS = Phrase(
     "Payout {id}: what it holds adds up to {held}, but it is {amount}. Run the range again; if it stays, ask Stripe.",
@@ -94,6 +98,10 @@ SIGNED_BY = Phrase("by {name}, {at}", "par {name}, {at}")
 NOT_SIGNED = Phrase("no", "non")
 NO_ROWS = Phrase("None.", "Aucun.")
 NO_DIFFERENCES = Phrase("Nothing differs.", "Aucun écart.")
+NOTHING_YET = Phrase(
+    "Nothing was found so far, but not all was looked at.",
+    "Rien n'a été trouvé jusqu'ici, mais tout n'a pas été parcouru.",
+)
 MORE = Phrase(
     "Not shown here: {count} more. The CSV, XLSX and JSON reports have all of them.",
     "Non affichés ici : {count}. Les rapports CSV, XLSX et JSON les contiennent tous.",

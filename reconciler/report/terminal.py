@@ -15,7 +15,7 @@ from reconciler.core.hostile import visible
 from reconciler.core.report import Discrepancy, Outcome, Report, SignedChange
 from reconciler.report import sentences
 from reconciler.report.columns import cells, grid, ledger_parts, listed, pairs, sales_parts
-from reconciler.report.opening import facts, next_steps, notices, title
+from reconciler.report.opening import facts, next_steps, notices, title, without_differences
 from reconciler.report.tables import by_kind
 from reconciler.report.tongue import Tongue
 from reconciler.report.words import HEADINGS, KINDS, LISTS, OUTCOMES, SOUND, TABLES
@@ -85,7 +85,7 @@ def _differences(report: Report, tongue: Tongue) -> Iterator[RenderableType]:
     yield from _heading(tongue, "differences")
     counted = list(by_kind(report))
     if not counted:
-        yield Text(tongue.say(sentences.NO_DIFFERENCES), style="green")
+        yield Text(without_differences(report, tongue))
         return
     rows = (
         cells(
@@ -106,8 +106,8 @@ def _difference(each: Discrepancy, tongue: Tongue) -> Iterator[RenderableType]:
     head = Text(tongue.name(KINDS, each.kind), style="bold")
     head.append(" · ").append(tongue.name(OUTCOMES, each.outcome), style=_colour(each.outcome))
     yield head
-    ids = [each.subject, *({each.payment_id} - {each.subject, ""}), *each.invoice_ids]
-    yield _indented(" · ".join(map(visible, ids)))
+    ids = dict.fromkeys((each.subject, each.payment_id, *each.invoice_ids))
+    yield _indented(" · ".join(visible(id_) for id_ in ids if id_))
     here, there = tongue.worth(each.here), tongue.worth(each.there)
     yield _indented(tongue.say(sentences.HERE_AND_THERE, here=here, there=there))
     told = []

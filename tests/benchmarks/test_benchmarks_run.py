@@ -2,6 +2,7 @@
 
 from itertools import islice
 
+from benchmarks import ranges
 from benchmarks.books import fresh_sqlite
 from benchmarks.recent import Asked, Bench
 from benchmarks.work import LANES
@@ -18,3 +19,15 @@ def test_it_measures_a_pass_that_finds_nothing_new() -> None:
     assert [each.news for each in (drained, first, again)] == [None, 300, 0]
     assert requests == [LANES, 1 + len(LISTS) * SLICES, 1 + len(LISTS) * SLICES]
     assert 0 < again.rss_mib < 1000
+
+
+def test_it_measures_a_range_beside_the_loop() -> None:
+    """Runs and loops read every object, of both the first makes the books, and every target has its figure."""
+    with fresh_sqlite() as books, fresh_sqlite() as far_books:
+        asked = ranges.Asked(count=300, repeats=1, books=books, far_books=far_books)
+        figures = list(ranges.Bench(asked).figures())
+
+    written, unchanged, loop = figures[:3]
+    assert [each.objects for each in figures] == [300] * 7
+    assert written.requests_per_1000 >= unchanged.requests_per_1000 > loop.requests_per_1000
+    assert [each.figure.objects for each in ranges.targets(figures)] == [300] * 8

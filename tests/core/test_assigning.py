@@ -20,10 +20,14 @@ def decided(*shares: tuple[str, int | None]) -> Assignment:
 
 
 def placed(
-    decision: Assignment | None = None, status: str = "succeeded", *, named: bool = False
+    decision: Assignment | None = None,
+    status: str = "succeeded",
+    *,
+    named: bool = False,
+    refunded_minor: int = 0,
 ) -> Place:
-    """Put ten euros where a decision, or their name, says."""
-    payment = b.summary(status)
+    """Put ten euros where a decision, or their name, says; so much of it was given back since."""
+    payment = b.summary(status, refunded_minor=refunded_minor)
     invoices = {"a": b.invoice("a")}
     found = match(payment, NAMED if named else [], invoices, decision)
     return Place(payment=payment, allocations=found.allocations, decision=decision)
@@ -38,6 +42,16 @@ CASES: dict[str, tuple[Place, tuple[str, int | None], Shares | Obstacle]] = {
     "a second part": (placed(decided(("a", 400))), ("b", 600), (("a", 400), ("b", 600))),
     "more for the same": (placed(decided(("a", 400))), ("a", 100), (("a", 400), ("a", 100))),
     "the rest for the same": (placed(decided(("a", 400))), ("a", None), (("a", 400), ("a", None))),
+    "what is left of a refunded rest": (
+        placed(decided(("a", 400)), refunded_minor=250),
+        ("b", None),
+        (("a", 400), ("b", 350)),
+    ),
+    "a rest that was given back": (
+        placed(decided(("a", 400)), refunded_minor=600),
+        ("b", None),
+        Obstacle.NOTHING_LEFT,
+    ),
     "more than is left": (placed(decided(("a", 400))), ("b", 601), Obstacle.TOO_MUCH),
     "after all parts": (
         placed(decided(("a", 400), ("b", 600))),

@@ -1,13 +1,16 @@
 """What becomes of money at an invoice whose row the app deletes, or takes out of what counts?"""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import delete, insert, select, update
 
 from reconciler.apply import Policy, apply_payment_state
+from reconciler.core.ledger import Rules
 from reconciler.core.observation import Assignment, Source, ms
 from reconciler.db import ledgers, queries, tables
+from reconciler.db.invoice_table import EMBEDDED
 from reconciler.db.session import Database
 from reconciler.poll import sweep_invoices
 from reconciler.poll.invoices import LOOK_AGAIN
@@ -137,6 +140,88 @@ def test_it_gives_money_of_a_gone_invoice_to_no_other_by_itself(account: Account
 
     assert _received(account).get("8", 0) == 0
     assert asked(account) == {"unmatched_payment": ["5000 eur"]}
+    assert wrong_books(account) == []
+
+
+def test_it_settles_a_row_that_was_hidden_for_an_hour(account: Account) -> None:
+    """A filter that leaves a row out and lets it in again the same day: the money is back with the next tick."""
+    _pay(account, invoice_id="INV-1")
+    shown = replace(EMBEDDED, only="number <> 'INV-1'")
+    account.poller = account.poller_with(
+        replace(account.poller.inbox, policy=Policy(invoices=shown))
+    )
+    sweep_invoices(account.poller)
+    hidden = _received(account).get("1")
+    account.wait(3600)
+
+    account.poller = account.poller_with(replace(account.poller.inbox, policy=Policy()))
+    sweep_invoices(account.poller)
+
+    assert (hidden, _received(account).get("1")) == (0, 5_000)
+    assert asked(account) == {}
+    assert wrong_books(account) == []
+
+
+def test_it_leaves_the_other_part_of_a_split_as_it_is(account: Account) -> None:
+    """Of two invoices that share a payment one is deleted: its part is asked about, and not given to the other one."""
+    intent = card(account.world, 5_000)
+    rows = [
+        invoice(id_, due, stripe_payment_intent_id=intent)
+        for id_, due in (("7", 2_000), ("8", 3_000))
+    ]
+    add_invoices(account.database, *rows)
+    account.wait(60)
+    account.tell(*(each.event for each in account.world.happenings))
+    _delete(account, "7")
+
+    sweep_invoices(account.poller)
+
+    assert (_received(account)["7"], _received(account)["8"]) == (0, 3_000)
+    assert asked(account) == {"unmatched_payment": ["2000 eur"]}
+    assert wrong_books(account) == []
+
+
+def test_it_asks_about_old_money_whose_invoice_is_deleted_today(account: Account) -> None:
+    """However long ago it was paid: that nobody has the money now is of today."""
+    _pay(account, invoice_id="INV-1")
+    since_ms = ms(account.now())
+    account.wait(86_400)
+    policy = Policy(rules=Rules(since_ms=since_ms))
+    account.poller = account.poller_with(replace(account.poller.inbox, policy=policy))
+    _delete(account)
+
+    sweep_invoices(account.poller)
+
+    assert asked(account) == {"unmatched_payment": ["5000 eur"]}
+
+
+@pytest.mark.parametrize("how", ["renamed", "deleted", "relinked"])
+def test_it_asks_no_more_when_nobody_else_may_have_been_meant(account: Account, how: str) -> None:
+    """The question whether another invoice was meant is over when that one is gone, or is called otherwise."""
+    made = account.ago(86_400)
+    link = checkout.make_link(account.world, "eur")
+    rows = [invoice(id_, 5_000, stripe_payment_link_id=link, created_at=made) for id_ in ("7", "8")]
+    add_invoices(account.database, rows[0])
+    by_link(account.world, 5_000, link)
+    account.wait(60)
+    account.tell(*(each.event for each in account.world.happenings))
+    write_invoices(account.database, rows[1])
+    sweep_invoices(account.poller)
+    before = asked(account)
+    column = tables.invoices.c
+    change = {
+        "renamed": update(tables.invoices).values(stripe_payment_link_id="plink_9"),
+        "deleted": delete(tables.invoices),
+        "relinked": update(tables.invoices).values(stripe_payment_link_id=None),
+    }[how]
+    with account.database.writing() as tx:
+        tx.execute(change.where(column.id == "8"))
+
+    sweep_invoices(account.poller)
+
+    assert before == {"conflicting_references": ["5000 eur"]}
+    assert asked(account) == {}
+    assert _received(account)["7"] == 5_000
     assert wrong_books(account) == []
 
 

@@ -1,10 +1,9 @@
 """What do tests of the manual run begin with? Days at a simulated Stripe of which we heard nothing, and a run over them."""
 
-from collections.abc import Callable
 from datetime import UTC, date
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 
 from reconciler.core.calendar import DayRange, day_of
 from reconciler.core.report import Discrepancy, RunHead
@@ -72,12 +71,6 @@ def all_rows(database: Database, *, without: set[str]) -> dict[str, list[tuple[A
         }
 
 
-def count(database: Database, table: str) -> int:
-    """How many rows a table has."""
-    with database.reading() as tx:
-        return tx.scalar(select(func.count()).select_from(metadata.tables[table])) or 0
-
-
 def paid(account: Account, number: str = "", amount: int = 1000, currency: str = "eur") -> str:
     """A payment that succeeds, and names an invoice if it is to."""
     named = {"metadata": {"invoice_id": number}} if number else {}
@@ -117,6 +110,3 @@ def everything(account: Account) -> dict[str, str]:
 def invoices(amount_due: int = 1000) -> list[dict[str, object]]:
     """The invoices that `everything` names."""
     return [{"id": str(n), "number": f"INV-{n}", "amount_due": amount_due} for n in range(1, 8)]
-
-
-Story = Callable[[Account], object]

@@ -1,12 +1,21 @@
 """Does a run over a range overlook nothing, put right what differs, and never look complete when it is not?"""
 
+from collections import Counter
+from datetime import date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
 import pytest
 
-from reconciler.core.report import RunState
+from reconciler.core.calendar import DayRange
+from reconciler.core.report import RunHead, RunState
 from reconciler.db import queries, runs
 from reconciler.db.session import Database
+from reconciler.reconcile.asking import Asked, ask
 from reconciler.reconcile.running import Bounds, run
-from reconciler.simulator import returns, till
+from reconciler.reconcile.statement import report_of
+from reconciler.simulator import payouts, returns, till
+from reconciler.simulator.clock import Clock
 from reconciler.simulator.faults import Fault, FaultKind
 from reconciler.simulator.world import World
 from tests.journeys.conftest import add_invoices
@@ -28,8 +37,9 @@ from tests.reconcile.days import (
 
 
 @pytest.fixture
-def account(database: Database) -> Account:
-    """Give an account."""
+def account(database: Database, monkeypatch: pytest.MonkeyPatch) -> Account:
+    """Give an account whose lists are told in pages of a few objects, so that they can be cut."""
+    monkeypatch.setattr("reconciler.stripe_api.pager.PAGE", 4)
     return Account(database)
 
 
@@ -137,7 +147,6 @@ def test_it_counts_money_on_the_day_it_moved(account: Account, database: Databas
     account.wait(30 * DAY_S)
     first = today(account)
     till.finish_debit(account.world, made)
-    till.settle(account.world, made)
     account.wait(DAY_S)
 
     dry = reconciled(account, days(account, first), is_dry=True)
@@ -146,6 +155,99 @@ def test_it_counts_money_on_the_day_it_moved(account: Account, database: Databas
     assert kinds(database, wet)["missing_here"] == {made}
     assert _payment(database, made)["status"] == "succeeded"
     assert told(database, dry) == told(database, wet)
+    assert _books(account, wet) == ([(first, 1000, 0, 1)], [(first, 1, 1000, 0, 0)])
+    report = report_of(database, wet.id, now=account.now())
+    assert [(each.id, each.day) for each in report.payments()] == [(made, first)]
+
+
+def _books(account: Account, head: RunHead) -> tuple[list[tuple[Any, ...]], list[tuple[Any, ...]]]:
+    """What the report's two books say: of the ledger what moved, of the sales what was received and given back."""
+    report = report_of(account.database, head.id, now=account.now())
+    assert all(each.ties_out for each in report.ledger)
+    ledger = [(e.day, e.charges_minor, e.refunds_minor, e.transactions) for e in report.ledger]
+    sales = [
+        (e.day, e.payments, e.received_minor, e.refunds, e.refunded_minor) for e in report.sales
+    ]
+    return ledger, sales
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_it_books_a_refund_of_an_older_payment(
+    account: Account, database: Database, is_known: bool
+) -> None:
+    """What goes back of money from before the range is in both books on its day, whether or not that payment was known."""
+    early, made = today(account), paid(account)
+    account.wait(DAY_S)
+    if is_known:
+        reconciled(account, days(account, early))
+    account.wait(30 * DAY_S)
+    first = today(account)
+    refund = returns.refund(account.world, made, 300)
+    account.wait(DAY_S)
+
+    dry = reconciled(account, days(account, first), is_dry=True)
+    wet = reconciled(account, days(account, first))
+
+    assert _books(account, wet) == ([(first, 0, -300, 1)], [(first, 0, 0, 1, 300)])
+    expected = {"refund_unknown": {refund}} if is_known else {"missing_here": {made}}
+    assert kinds(database, wet) == expected
+    assert told(database, dry) == told(database, wet)
+    assert _payment(database, made)["amount_refunded"] == 300
+
+
+def test_it_looks_into_payouts_beforehand_too(account: Account, database: Database) -> None:
+    """A payment from before the range that only a payout of the range tells of is in the dry run's list as in the run's."""
+    made = paid(account)
+    account.wait(8 * DAY_S)
+    first = today(account)
+    (id_,) = payouts.pay_out(account.world)
+    payouts.submit(account.world, id_)
+    payouts.tell_composition(account.world, id_)
+    account.wait(2 * DAY_S)
+    before = all_rows(database, without=OWN)
+
+    dry = reconciled(account, days(account, first), is_dry=True)
+    between = all_rows(database, without=OWN)
+    wet = reconciled(account, days(account, first))
+
+    assert between == before
+    assert kinds(database, wet)["missing_here"] == {made}
+    assert told(database, dry) == told(database, wet)
+
+
+LONG = [("UTC", 400), ("Europe/Paris", 400), ("America/Santiago", 400), ("Africa/Casablanca", 60)]
+
+
+@pytest.mark.parametrize(("zone", "length"), LONG)
+def test_it_ties_out_over_a_year_of_a_zone(
+    database: Database, monkeypatch: pytest.MonkeyPatch, zone: str, length: int
+) -> None:
+    """Over clocks that change and a leap day, each day has what Stripe's list says of it, and no object is in none or in two."""
+    monkeypatch.setattr("reconciler.stripe_api.pager.PAGE", 4)
+    begun = DayRange(first=date(2028, 1, 20), last=date(2028, 1, 20), zone=ZoneInfo(zone)).window
+    world = World(seed=7, clock=Clock(begun.since_ms))
+    account = Account(database, world=world, since_ms=0)
+    for _ in range(40):
+        paid(account)
+        account.wait(length * DAY_S // 40 - 3600)
+    asked = DayRange(
+        first=date(2028, 1, 20),
+        last=date(2028, 1, 20) + timedelta(days=length - 1),
+        zone=ZoneInfo(zone),
+    )
+    account.wait((asked.window.until_ms - world.clock.now_ms()) / 1000 + 120)
+
+    run_id = ask(database, Asked(days=asked, zone=zone, by="finance"), account.now())
+    head = run(account.poller, run_id, bounds=Bounds(slice_objects=5))
+
+    assert (head.state, head.error, head.day_not_over) == (RunState.COMPLETE, "", False)
+    ledger, sales = _books(account, head)
+    expected = Counter(
+        datetime.fromtimestamp(each["created"], asked.zone).date()
+        for each in world.every("balance_transaction")
+    )
+    assert {each[0]: each[3] for each in ledger} == expected
+    assert {each[0]: each[1] for each in sales} == expected
 
 
 def test_it_reads_again_what_is_not_over(account: Account, database: Database) -> None:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from reconciler.core.observation import Projection
+from reconciler.core.observation import ForeignSeen, Projection
 from reconciler.core.report import RunState, SignedChange
 from reconciler.core.signed import Item
 from reconciler.db import run_tables, runs, signing
@@ -132,6 +132,19 @@ def test_it_signs_no_gap(database: Database) -> None:
 
     assert sign(database, run_id, "ada", LATER) is Obstacle.GAPS
     assert _items(database, run_id) == {}
+
+
+def test_it_shows_what_was_signed_though_it_is_no_sale_any_more(database: Database) -> None:
+    """A signed payment that turns out to be nobody's business stays in that report, and the next run says what became of it."""
+    run_id = _signed(database)
+    before = list(report_of(database, run_id, now=LATER).payments())
+    tell(database, ForeignSeen(id="pi_1", reason="invoice in_1"), at=AFTER)
+
+    after = list(report_of(database, run_id, now=AFTER).payments())
+
+    assert [each.id for each in before] == ["pi_1"]
+    assert after == before
+    assert [each.object_id for each in _changes(database)] == ["pi_1"]
 
 
 def test_it_signs_a_run_once(database: Database) -> None:
@@ -422,3 +435,18 @@ def test_it_closes_days_for_good(database: Database) -> None:
     assert (change.run_id, change.object_id, change.difference_minor) == (head.id, refunded, -300)
     assert change.cause.startswith(f"refund {refund}, whose money moved on ")
     assert change.day == first
+
+
+def test_it_compares_with_the_last_signature_of_a_day(database: Database) -> None:
+    """Days that were signed twice list a later change once, and not what the second signature has seen already."""
+    first = _signed(database)
+    tell(database, b.refund("succeeded", 300, created_ms=on(6)))
+    second = run_over(database, MARCH, closing={"eur": 5000})
+    assert sign(database, second, "ada", LATER) is None
+    seen = _changes(database)
+
+    tell(database, *sale(2, 700, on(9)), money(2, 700, on(9)))
+
+    assert (first, seen) == (second - 1, [])
+    assert {each.run_id for each in _changes(database)} == {second}
+    assert sorted(each.object_id for each in _changes(database)) == ["pi_2", "txn_2"]

@@ -6,7 +6,13 @@ import pytest
 
 from reconciler.core.drift import Drift
 from reconciler.core.report import ListCount, Outcome, Report, RunState
-from reconciler.report.opening import marks, next_steps, notices, title
+from reconciler.report.opening import (
+    marks,
+    next_steps,
+    notices,
+    title,
+    without_differences,
+)
 from reconciler.report.tongue import Tongue
 from tests.report.samples import cut_off, quiet, sample
 
@@ -93,3 +99,31 @@ def test_it_says_what_to_do_about_each_thing() -> None:
     assert "the first (dp_1NxSample0) by Apr 20, 2026 21:59:59" in steps
     assert "signed days that have changed: 1." in steps
     assert len(next_steps(report, FRENCH)) == len(next_steps(report, ENGLISH))
+
+
+@pytest.mark.parametrize(
+    ("report", "is_sure"),
+    [
+        (quiet(), True),
+        (quiet(state=RunState.CUT_OFF), False),
+        (quiet(state=RunState.QUEUED), False),
+    ],
+)
+def test_it_claims_that_nothing_differs_only_where_all_was_looked_at(
+    report: Report, *, is_sure: bool
+) -> None:
+    """A run that was cut off says that it has found nothing so far, and not that nothing differs."""
+    assert (without_differences(report, ENGLISH) == "Nothing differs.") is is_sure
+    assert (without_differences(report, FRENCH) == "Aucun écart.") is is_sure
+
+
+def test_it_sends_nobody_to_an_engineer_for_what_a_dry_run_has_not_taken_in() -> None:
+    """Days that do not tie out in a dry run are what the run itself takes in."""
+    whole = sample()
+    days = (replace(whole.ledger[0], ties_out=False), *whole.ledger[1:])
+    dry = replace(whole, ledger=days, head=replace(whole.head, is_dry=True))
+
+    steps = " ".join(next_steps(dry, ENGLISH))
+
+    assert "missing here (marked NO): 1. A run without --dry-run takes it in." in steps
+    assert "engineer" not in steps
