@@ -38,6 +38,11 @@ _KINDS: Final = MappingProxyType(
 """What each kind of name is called."""
 
 
+_FROM_THE_GONE: Final = (
+    "Its invoice is gone: take the payment back from it (unassign), then assign it to another one."
+)
+
+
 def gather(tx: Tx, policy: Policy, row: Mapping[str, Any]) -> Story:
     """Everything about an exception: its payment, the object behind it, its invoices, candidates, decisions."""
     kind, subject = ExceptionKind(row["kind"]), row["subject"]
@@ -51,10 +56,13 @@ def gather(tx: Tx, policy: Policy, row: Mapping[str, Any]) -> Story:
     known = [each for each in invoices if each is not None]
     payment_ids |= {each["payment_id"] for one in known for each in one["payments"]}
     people = {subject, *payment_ids, *(each["id"] for each in known)}
+    there = {each["id"] for each in known}
+    held = [{**each, "is_gone": each["invoice_id"] not in there} for each in held]
+    is_gone = any(each["is_gone"] for each in held)
     return {
         **row,
         "means": MEANINGS[kind].words,
-        "mend": MEANINGS[kind].mend,
+        "mend": _FROM_THE_GONE if is_gone else MEANINGS[kind].mend,
         "object": object_,
         "payment": payment and {**payment, "allocations": held},
         "invoices": known,
@@ -209,7 +217,9 @@ def _of_payment(payment: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     names = [f"{each['kind']} {each['value']}" for each in payment["references"]]
     yield "it names", "; ".join(names) or "-"
     for each in payment["allocations"]:
-        yield "it pays", f"{money(each['amount'], currency)} of {each['invoice_id']} ({why(each)})"
+        gone = ", which is gone or left out by your filter" if each["is_gone"] else ""
+        amount = money(each["amount"], currency)
+        yield "it pays", f"{amount} of {each['invoice_id']}{gone} ({why(each)})"
 
 
 def _of_invoice(invoice: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -72,6 +72,8 @@ def reconcile(  # noqa: PLR0913, PLR0917 - the options of the command
     require(settings, "mode", *(() if queue else ("api_key",)))
     place = place_of(form, output)
     name = name_of(by)
+    if queue and output is not None:
+        raise Refused("--queue writes no report: leave --output out, and ask `runs report` for it")
     with database(settings) as db:
         if resume is None:
             asked = _asked(settings, first, last, is_dry=dry_run, by=name, by_daemon=queue)
@@ -116,12 +118,13 @@ def write_to(report: Report, form: Form, place: Path | None, settings: Settings)
 
 
 def exit_code(report: Report) -> int:
-    """0: nothing differs, or nothing any more; 1: something does; 3: not all was looked at."""
+    """0: nothing differs, or nothing any more; 1: something does, also from what was signed; 3: not all was looked at."""
     if report.head.state is not RunState.COMPLETE:
         return 3
     outcomes = {outcome for _, outcome, count in report.differences_by_kind if count}
     settled = set() if report.head.is_dry else {Outcome.REPAIRED, Outcome.EXPLAINED}
-    return 1 if outcomes - settled or not report.is_complete else 0
+    is_open = outcomes - settled or not report.is_complete or report.changed_since_signed
+    return 1 if is_open else 0
 
 
 def _asked(  # noqa: PLR0913 - what the command was asked

@@ -59,6 +59,7 @@ def decide(change: Change, ledger: Ledger, rules: Rules, now_ms: int) -> Decisio
     invoices = tuple(_invoices(change, payments, waivers, ledger, rules))
     findings = {(f.kind.value, f.subject): f for f in _findings(payments, invoices, ledger, rules)}
     subjects = _subjects(payments, invoices)
+    gone = subjects & ledger.standings.keys() - ledger.invoices.keys()
     return Decision(
         payments=tuple(each for each in payments if each.is_changed or each.is_moved),
         invoices=tuple(each for each in invoices if each.is_changed),
@@ -72,6 +73,8 @@ def decide(change: Change, ledger: Ledger, rules: Rules, now_ms: int) -> Decisio
             key
             for key in (*ledger.open_exceptions, *ledger.resolved)
             if key[1] in subjects and key not in findings
+            # What a person has seen to is seen to when the row comes back.
+            if not (key in ledger.resolved and key[1] in gone)
         ),
     )
 

@@ -16,6 +16,8 @@ from reconciler.core.observation import Assignment, Reference, ReferenceKind, ms
 from reconciler.core.payment import Summary
 
 STORED = frozenset({ReferenceKind.PAYMENT_INTENT, ReferenceKind.CHECKOUT_SESSION})
+# The app's times may have no zone, or hold no more than the day: an invoice is known to be later than a payment only after that.
+LATER_MS = 26 * 3_600_000
 PAYER_CONTROLLED = frozenset({ReferenceKind.CLIENT_REFERENCE, ReferenceKind.PAYMENT_LINK})
 
 
@@ -119,7 +121,7 @@ def resolve(
 ) -> frozenset[str]:
     """The invoices that one reference names: values are compared exactly, and only a stored id may name several.
 
-    Of several that a value fits, those that were made after the money came can't have been meant: a Payment Link is put on
+    Of several that a value fits, those that were made well after the money came can't have been meant: a Payment Link is put on
     next month's invoice, too. That only one is left then holds as if it were alone.
     """
     fitting = [each for each in invoices if _fits(reference, each)]
@@ -133,7 +135,7 @@ def _is_later(invoice: Invoice, paid_ms: int | None) -> bool:
     """Whether an invoice is known to have been made after the money came."""
     if paid_ms is None or invoice.created_at is None:
         return False
-    return ms(invoice.created_at) > paid_ms
+    return ms(invoice.created_at) > paid_ms + LATER_MS
 
 
 def _fits(reference: Reference, invoice: Invoice) -> bool:
@@ -175,14 +177,16 @@ def _waits_for_a_person(
     """Whether money of an invoice that is gone stays there, counted as left over, until somebody says where it belongs.
 
     A payer's link or reference that fits another invoice by now was not written for that one, and the others of a split have
-    their parts already. What the app itself names anew does count.
+    their parts already; nor is one that was made later and has its number. What the app itself names anew does count.
     """
     held = frozenset(each.invoice_id for each in placed)
     is_gone = not held <= invoices.keys()
     by_the_payer = found.rule in (Rule.PAYMENT_LINK, Rule.PAYER_REFERENCE, Rule.NOT_BORNE_OUT)
     is_no_other = found.named <= held
+    is_later = any(_is_later(invoices[id_], since.of_payment(payment)) for id_ in found.named)
     whole = sum(each.amount_minor for each in placed) == payment.received_minor > 0
-    return is_gone and whole and (by_the_payer or is_no_other)
+    is_doubtful = by_the_payer or is_no_other or (found.rule is Rule.AGREEMENT and is_later)
+    return is_gone and whole and is_doubtful
 
 
 def _held(

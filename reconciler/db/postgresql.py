@@ -7,6 +7,7 @@ https://www.postgresql.org/docs/current/explicit-locking.html#ADVISORY-LOCKS
 
 import hashlib
 from functools import partial
+from importlib import import_module
 from typing import Any
 
 from sqlalchemy import URL, Dialect, create_engine, event
@@ -53,6 +54,7 @@ def open_postgresql(url: URL, *, schema: str, busy_timeout_s: float, pool_size: 
             "PostgreSQL needs its driver: pip install 'stripe-payment-reconciler[postgres]'"
         ) from None
     event.listen(engine, "connect", _refuse_lossy_commits)
+    event.listen(engine, "connect", _let_moments_be_unreadable)
     return Backend(
         engine=engine,
         schema=schema,
@@ -88,6 +90,11 @@ def _refuse_lossy_commits(connection: Any, _record: object) -> None:
             "PostgreSQL has synchronous_commit = off, which may lose acknowledged payments; "
             "switch it on for this role or database"
         )
+
+
+def _let_moments_be_unreadable(connection: Any, _record: object) -> None:
+    # Not imported above: whoever has no PostgreSQL has no driver for it.
+    import_module("reconciler.db.lenient").register(connection)
 
 
 def _opening(key: int, quoted_schema: str, mode: Mode, wait_s: float) -> tuple[str]:

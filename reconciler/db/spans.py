@@ -235,6 +235,18 @@ def moments(
     return found
 
 
+def last_payments(tx: Tx, invoice_ids: Collection[str]) -> dict[str, str]:
+    """The payment whose money came last, of each of a page of invoices that have any."""
+    column, belongs = payments.c, allocations.c
+    asked = (
+        select(belongs.invoice_id, column.id)
+        .join(payments, column.id == belongs.payment_id)
+        .where(one_of(belongs.invoice_id, invoice_ids), column.paid_at.is_not(None))
+        .order_by(column.paid_at, column.id)
+    )
+    return dict(tx.execute(asked).all())
+
+
 def standings(tx: Tx, invoice_ids: Collection[str]) -> dict[str, tuple[int, int, str]]:
     """What a page of invoices ask for, what is held for each, and the currency of both."""
     column = settlements.c

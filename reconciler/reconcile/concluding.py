@@ -16,6 +16,7 @@ from reconciler.core.payment import Book, PaymentStatus, Summary, summarise
 from reconciler.core.report import Discrepancy, Outcome
 from reconciler.db import facts, payments, runs, spans
 from reconciler.db import invoices as invoice_rows
+from reconciler.db.ended import require_open
 from reconciler.db.rows import Row
 from reconciler.db.session import Tx
 from reconciler.reconcile.foreseeing import Foresight
@@ -57,6 +58,7 @@ def conclude_dry(run: Run, foresight: Foresight, began: datetime) -> None:
 
 def _begin(run: Run, began: datetime) -> Witness:
     with run.poller.db.writing() as tx:
+        require_open(tx, run.id)
         runs.forget_differences(tx, run.id, but=Drift.MISSING_AT_STRIPE)
     with run.poller.db.reading() as tx:
         return witness(tx, began)
@@ -66,6 +68,7 @@ def _keep(run: Run, found: Iterable[Discrepancy]) -> None:
     left = iter(found)
     while page := list(islice(left, _AT_ONCE)):
         with run.poller.db.writing() as tx:
+            require_open(tx, run.id)
             runs.keep_differences(tx, run.id, page)
 
 
@@ -151,7 +154,14 @@ def _matter(finding: Finding, paid: Sequence[Summary]) -> Matter:
         amount_minor=finding.amount_minor,
         currency=finding.currency,
         moments=tuple(moment(at_ms) for at_ms in known if at_ms is not None),
+        payment_id=_last(paid),
     )
+
+
+def _last(paid: Sequence[Summary]) -> str:
+    """The payment whose money came last; nothing where none came."""
+    dated = [(each.paid.at_ms, each.id) for each in paid if each.paid is not None]
+    return max(dated, default=(0, ""))[1]
 
 
 def _standing(change: InvoiceChange) -> tuple[int, int, str]:
@@ -196,7 +206,7 @@ def _of_queue(run: Run, tx: Tx, rows: Sequence[Row]) -> list[Discrepancy]:
     moments = spans.moments(tx, of_payments, ids)
     table = run.poller.inbox.policy.invoices
     invoices = invoice_rows.find(tx, table, ids, (), for_update=False) if ids else {}
-    standings = spans.standings(tx, ids)
+    standings, last = spans.standings(tx, ids), spans.last_payments(tx, ids)
     found = []
     for row in rows:
         id_ = row["subject"]
@@ -206,6 +216,7 @@ def _of_queue(run: Run, tx: Tx, rows: Sequence[Row]) -> list[Discrepancy]:
             amount_minor=row["amount"],
             currency=row["currency"],
             moments=moments.get(id_, ()),
+            payment_id=last.get(id_, ""),
         )
         # Without a moment of its money, what was written when it was opened says from when it counts.
         is_due = _counts(run, matter) if matter.moments else row["counts_from"] <= run.poller.now()

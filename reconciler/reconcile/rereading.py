@@ -7,6 +7,7 @@ the lists themselves could not decide waits to be read by its id.
 from typing import Final
 
 from reconciler.db import evidence, runs, spans, waiting
+from reconciler.db.ended import require_open
 from reconciler.db.evidence import Fetch
 from reconciler.poll.fetches import AT_ONCE, read_due
 from reconciler.poll.poller import Poller
@@ -28,6 +29,7 @@ def read_unfinished(run: Run) -> None:
         gone = [each for each in asked if is_gone(run, *each)]
         if gone:
             with run.poller.db.writing() as tx:
+                require_open(tx, run.id)
                 runs.keep_differences(tx, run.id, [missing(tx, *each) for each in gone])
         after = page[-1].payment_id
 

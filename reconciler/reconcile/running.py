@@ -18,6 +18,7 @@ from reconciler.core.observation import ms
 from reconciler.core.report import RunHead, RunState
 from reconciler.core.schedule import SECOND_MS, Window
 from reconciler.db import runs
+from reconciler.db.ended import RunEnded
 from reconciler.db.leases import LeaseLost
 from reconciler.db.session import StatementFailed, StorageUnavailable
 from reconciler.poll.poller import Poller
@@ -50,7 +51,15 @@ Told = Callable[[Progress], None]
 LAG_MS: Final = 60 * SECOND_MS
 
 
-_CUTTING: Final = (StripeProblem, StorageUnavailable, StatementFailed, Stopped, LeaseLost, RunCut)
+_CUTTING: Final = (
+    StripeProblem,
+    StorageUnavailable,
+    StatementFailed,
+    Stopped,
+    LeaseLost,
+    RunCut,
+    RunEnded,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from reconciler.core.drift import NOTHING, Drift
 from reconciler.core.report import Discrepancy, Outcome
 from reconciler.core.schedule import SECOND_MS, Window
 from reconciler.db import runs, spans
+from reconciler.db.ended import require_open
 from reconciler.db.runs import Slice
 from reconciler.db.session import Tx
 from reconciler.poll.poller import Poller
@@ -163,6 +164,7 @@ def _conclude(run: Run, listing: Listing, window: Window, seen: _Seen) -> None:
         sums=seen.sums,
     )
     with run.poller.db.writing() as tx:
+        require_open(tx, run.id)
         # Two parts of one run would count what both have read twice.
         if spans.is_taken(tx, run.id, listing.name, window):
             raise RunCut("somebody else goes on with this run at this moment: let that one end")

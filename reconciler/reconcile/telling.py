@@ -29,7 +29,7 @@ _NOTES: Final[Mapping[Drift, str]] = MappingProxyType(
         Drift.UNMATCHED: "it names no invoice: assign it to one",
         Drift.UNDERPAID: "ask for the rest, or accept it and resolve it with a reason",
         Drift.OVERPAID: "refund the rest at Stripe, or accept it and resolve it with a reason",
-        Drift.SECOND_PAYMENT: "it is covered without one of its payments, which explain names: refund one at Stripe, or assign it elsewhere",
+        Drift.SECOND_PAYMENT: "it is covered without one of its payments: refund one at Stripe, or assign it elsewhere",
         Drift.PAID_WITHOUT_MONEY: "the invoice says paid and Stripe has no money for it: find out who wrote that",
     }
 )
@@ -99,13 +99,17 @@ def feeless(row: Row) -> Discrepancy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Matter:
-    """One open exception: its kind and subject, the amount at stake, and when the money came that it is about."""
+    """One open exception: its kind and subject, the amount at stake, and when the money came that it is about.
+
+    `payment_id` is the last that paid the invoice that it is about.
+    """
 
     kind: ExceptionKind
     subject: str
     amount_minor: int | None
     currency: str
     moments: tuple[datetime, ...] = ()
+    payment_id: str = ""
 
 
 def for_a_person(matter: Matter, standing: tuple[int, int, str] | None) -> Discrepancy:
@@ -116,7 +120,7 @@ def for_a_person(matter: Matter, standing: tuple[int, int, str] | None) -> Discr
     return Discrepancy(
         kind=kind,
         subject=matter.subject,
-        payment_id=matter.subject if is_payment else "",
+        payment_id=matter.subject if is_payment else matter.payment_id,
         invoice_ids=() if is_payment else (matter.subject,),
         here=here,
         there=there,

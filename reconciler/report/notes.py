@@ -16,7 +16,7 @@ NOTES = (
     Phrase("it names no invoice: assign it to one", "il ne désigne aucune facture : lui en attribuer une"),
     Phrase("ask for the rest, or accept it and resolve it with a reason", "réclamer le reste, ou l'accepter et clore avec un motif"),
     Phrase("refund the rest at Stripe, or accept it and resolve it with a reason", "rembourser l'excédent chez Stripe, ou l'accepter et clore avec un motif"),
-    Phrase("it is covered without one of its payments, which explain names: refund one at Stripe, or assign it elsewhere", "elle est réglée sans l'un de ses paiements, que explain nomme : en rembourser un chez Stripe, ou l'attribuer ailleurs"),
+    Phrase("it is covered without one of its payments: refund one at Stripe, or assign it elsewhere", "elle est réglée sans l'un de ses paiements : en rembourser un chez Stripe, ou l'attribuer ailleurs"),
     Phrase("the invoice says paid and Stripe has no money for it: find out who wrote that", "la facture se dit payée et Stripe n'a pas d'argent pour elle : trouver qui l'a écrit"),
     Phrase("Stripe has booked no balance transaction for it yet: the fee comes with it", "Stripe n'a pas encore de mouvement pour lui : les frais viendront avec"),
     Phrase("Stripe does not know it: look whether these are the books of that account and mode, and who wrote it", "Stripe ne le connaît pas : vérifier que ces livres sont ceux de ce compte et de ce mode, et qui l'a écrit"),

@@ -260,3 +260,28 @@ def test_it_loses_patience_only_for_one_transaction(database: Database) -> None:
         patient = tx.exec_driver_sql("SHOW lock_timeout").scalar_one()
 
     assert (hurried, patient) == ("50ms", "2s")
+
+
+@pytest.mark.parametrize("made", ["infinity", "-infinity", "0044-03-15 BC", "20000-01-01"])
+@pytest.mark.parametrize("kind", ["timestamptz", "timestamp", "date"])
+def test_it_reads_past_a_moment_that_python_has_not(
+    database: Database, kind: str, made: str
+) -> None:
+    """What PostgreSQL takes for a moment and Python does not keeps neither its own row nor the others from being settled."""
+    if database.dialect_name != "postgresql":
+        pytest.skip("SQLite has no such type")
+    columns = (
+        "id integer PRIMARY KEY, currency text, amount_due integer, status text,"
+        f" payment_status text, paid_at timestamptz, created_at {kind}"
+    )
+    whole, plain = (
+        f"{id_},'eur',1000,'open',NULL,NULL,'{at}'" for id_, at in ((1, made), (2, "2026-01-01"))
+    )
+    with odd.table(database, columns, whole, plain):
+        account = odd.account(database, odd.DESCRIBED)
+
+        odd.pay(account, "1", 1000)
+        odd.pay(account, "2", 1000)
+        sweep_invoices(account.poller)
+
+        assert odd.rows(database, "id, status") == [(1, "paid"), (2, "paid")]

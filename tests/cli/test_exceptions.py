@@ -7,12 +7,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from sqlalchemy import delete, select
 
-from reconciler.apply import Policy
+from reconciler.apply import Policy, apply_payment_state
 from reconciler.cli.meanings import MEANINGS
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.ledger import Rules
-from reconciler.core.observation import Source
+from reconciler.core.observation import InvoiceSeen, Source
 from reconciler.db import alerts, tables
 from reconciler.db.session import Database
 from reconciler.inbox import Inbox
@@ -486,3 +487,27 @@ def test_it_shows_hostile_text_harmlessly(commands: Commands, inbox: Inbox) -> N
         answer = commands.run("exceptions", "show", "1", *options)
         assert answer.code == 0
         assert answer.out.replace("\n", "").isprintable()
+
+
+def test_it_says_that_the_invoice_of_the_money_is_gone(queue: Commands, database: Database) -> None:
+    """Whoever deleted an invoice with money is told where the money is, and how it comes to another one."""
+    [(_, payment, _)] = listed(queue)
+    decide(queue, "assign", payment, "INV-007")
+    with database.writing() as tx:
+        gone = tables.invoices.c.number == "INV-007"
+        id_ = str(tx.scalar(select(tables.invoices.c.id).where(gone)))
+        tx.execute(delete(tables.invoices).where(gone))
+        seen, now = [InvoiceSeen(id_)], datetime.now(UTC)
+        policy = Policy(rules=Rules(grace_s=0))
+        apply_payment_state(tx, seen, source=Source.POLL, now=now, policy=policy)
+
+    [row] = json.loads(queue.run("exceptions", "list", "--json").out)
+    shown = " ".join(queue.run("exceptions", "show", str(row["id"])).out.split())
+    back = decide(queue, "unassign", payment)
+    again = decide(queue, "assign", payment, "INV-008")
+
+    assert (row["kind"], row["amount"]) == ("unmatched_payment", 1250)
+    assert f"12.50 USD of {id_}, which is gone" in shown
+    assert "take the payment back from it (unassign)" in shown
+    assert (back.code, again.code) == (0, 0)
+    assert listed(queue) == []

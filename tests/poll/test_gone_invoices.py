@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select, update
 from reconciler.apply import Policy, apply_payment_state
 from reconciler.core.ledger import Rules
 from reconciler.core.observation import Assignment, Source, ms
-from reconciler.db import ledgers, queries, tables
+from reconciler.db import exceptions, ledgers, queries, tables
 from reconciler.db.invoice_table import EMBEDDED
 from reconciler.db.session import Database
 from reconciler.poll import sweep_invoices
@@ -222,6 +222,40 @@ def test_it_asks_no_more_when_nobody_else_may_have_been_meant(account: Account, 
     assert before == {"conflicting_references": ["5000 eur"]}
     assert asked(account) == {}
     assert _received(account)["7"] == 5_000
+    assert wrong_books(account) == []
+
+
+def test_it_gives_old_money_to_no_new_invoice_with_the_same_number(account: Account) -> None:
+    """A number that is used again weeks later was not what was paid for."""
+    _pay(account, invoice_id="INV-1")
+    _delete(account)
+    write_invoices(account.database, {**invoice("9", 5_000), "number": "INV-1"})
+
+    sweep_invoices(account.poller)
+
+    assert _received(account).get("9", 0) == 0
+    assert asked(account) == {"unmatched_payment": ["5000 eur"]}
+    assert wrong_books(account) == []
+
+
+def test_it_keeps_what_a_person_has_seen_to(account: Account) -> None:
+    """An exception that was resolved is resolved when its invoice comes back as it was."""
+    intent = card(account.world, 6_000)
+    account.wait(60)
+    account.tell(*(each.event for each in account.world.happenings))
+    _assign(account, intent, ("1", None))
+    before = asked(account)
+    with account.database.writing() as tx:
+        [row] = queries.open_exceptions(tx, now=account.now(), limit=9)
+        exceptions.resolve(tx, dict(row), by="ann", reason="a tip", now=account.now())
+    row = _delete(account)
+    sweep_invoices(account.poller)
+
+    with account.database.writing() as tx:
+        tx.execute(insert(tables.invoices).values(row))
+    sweep_invoices(account.poller)
+
+    assert (before, asked(account)) == ({"overpaid": ["1000 eur"]}, {})
     assert wrong_books(account) == []
 
 
