@@ -7,7 +7,7 @@ STORIES ?= 3
 DB ?= both
 BENCH ?=
 
-.PHONY: help install test test-systemd lint kill simulate bench
+.PHONY: help install test test-systemd lint kill month simulate bench
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -30,6 +30,9 @@ lint: ## Run the linters and the type checker
 
 kill: ## Kill the server under load N times (make kill N=1000), on both databases
 	RECONCILER_KILLS=$(N) $(PYTHON) -m pytest -q tests/journeys/test_many_at_once.py -k acknowledged
+
+month: ## Close a month of 2,000 payments with lost webhooks, on both databases
+	RECONCILER_TEST_POSTGRES=1 RECONCILER_MONTH=2000 $(PYTHON) -m pytest -q tests/journeys/test_finance.py
 
 simulate: ## Play N seeded histories of payments and faults, from SEED on (make simulate SEED=1 N=10000)
 	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m tests.histories --seed $(SEED) --n $(N) --stories $(STORIES) --db $(DB)
