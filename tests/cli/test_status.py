@@ -1,6 +1,7 @@
 """Does `status` say what is wrong, and only what is wrong?"""
 
 import json
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -337,7 +338,12 @@ def test_it_breaks_lines_where_the_terminal_ends(
     assert len(lines) > len(told)
     assert indents == {6 + max(len(line["what"]) for line in told) + 2}
     for line in told:
-        assert " ".join(line["words"].split()) in " ".join(shown.out.split())
+        assert _ageless(line["words"]) in _ageless(shown.out)
+
+
+def _ageless(text: str) -> str:
+    """The words on one line, whatever second it is."""
+    return re.sub(r"\b\d+ s\b", "N s", " ".join(text.split()))
 
 
 def test_it_shows_no_character_that_steers_a_terminal(

@@ -25,7 +25,7 @@ from tests.journeys.stories import Sender, event, intent
 Start = Callable[[], Server]
 IDS = 500
 AT_ONCE = 20
-KILLS = int(os.environ.get("RECONCILER_KILLS", "50"))
+KILLS = int(os.environ.get("RECONCILER_KILLS", "30"))
 
 
 def test_it_stores_one_row_for_parallel_deliveries(serve: Start, database: Database) -> None:
