@@ -32,7 +32,7 @@ from reconciler.db.session import Database, StatementFailed, StorageUnavailable
 from reconciler.poll import Poller
 from reconciler.reconcile.asking import Asked, ask
 from reconciler.reconcile.running import run
-from reconciler.reconcile.statement import report_of
+from reconciler.reconcile.statement import NoSuchRun, head_of, report_of
 from reconciler.report import Form, OutputRefused, check_place, write
 
 AsForm: TypeAlias = Annotated[Form, typer.Option("--format", help="How the report is written.")]
@@ -117,6 +117,19 @@ def write_to(report: Report, form: Form, place: Path | None, settings: Settings)
         _say_cut_off(report.head)
 
 
+def run_called(db: Database, run_id: int) -> RunHead:
+    """The run with this number, or a plain answer."""
+    try:
+        return head_of(db, run_id)
+    except NoSuchRun as unknown:
+        raise unknown_run(unknown) from None
+
+
+def unknown_run(what: NoSuchRun) -> Refused:
+    """Where to look for the runs that there are."""
+    return Refused(f"{what}: `reconciler runs list` shows them", 1)
+
+
 def exit_code(report: Report) -> int:
     """0: nothing differs, or nothing any more; 1: something does, also from what was signed; 3: not all was looked at."""
     if report.head.state is not RunState.COMPLETE:
@@ -147,10 +160,7 @@ def _asked(  # noqa: PLR0913 - what the command was asked
 
 
 def _resumable(db: Database, run_id: int) -> int:
-    with db.reading() as tx:
-        head = runs.head(tx, run_id)
-    if head is None:
-        raise Refused(f"there is no run {run_id}: `reconciler runs list` shows them", 1)
+    head = run_called(db, run_id)
     if head.state is RunState.COMPLETE:
         raise Refused(
             f"run {run_id} has come to its end: `reconciler runs report {run_id}` shows it", 1

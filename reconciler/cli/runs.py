@@ -19,10 +19,18 @@ from reconciler.cli.context import (
 )
 from reconciler.cli.deciding import ByName, name_of
 from reconciler.cli.output import cell, details, money, say, say_json, say_wrapped, table
-from reconciler.cli.reconcile import AsForm, Output, RunId, exit_code, place_of, write_to
+from reconciler.cli.reconcile import (
+    AsForm,
+    Output,
+    RunId,
+    exit_code,
+    place_of,
+    run_called,
+    unknown_run,
+    write_to,
+)
 from reconciler.core.report import Discrepancy, RunHead
 from reconciler.db import runs
-from reconciler.db.session import Database
 from reconciler.reconcile.comparing import TotalDiffers, diff
 from reconciler.reconcile.signing import sign
 from reconciler.reconcile.statement import NoSuchRun, report_of
@@ -66,7 +74,7 @@ def list_(config: Config = None, limit: Limit = 50, as_json: AsJson = False) -> 
 def show(run_id: RunId, config: Config = None, as_json: AsJson = False) -> None:
     """Show who asked for a run, how far it has come, and what it found."""
     with database(settings_of(config)) as db:
-        head = _head(db, run_id)
+        head = run_called(db, run_id)
         with db.reading() as tx:
             counts = runs.count_differences(tx, run_id)
     if as_json:
@@ -93,7 +101,7 @@ def report(
     settings = settings_of(config)
     place = place_of(form, output)
     with database(settings) as db:
-        _head(db, run_id)
+        run_called(db, run_id)
         told = report_of(db, run_id, now=now())
         write_to(told, form, place, settings)
     sys.exit(exit_code(told))
@@ -107,7 +115,7 @@ def sign_(run_id: RunId, by: ByName = None, config: Config = None) -> None:
         obstacle = sign(db, run_id, name, now())
         if obstacle is not None:
             raise Refused(f"run {run_id} can't be signed: {obstacle}", 1)
-        head = _head(db, run_id)
+        head = run_called(db, run_id)
     say_wrapped(
         f"Run {run_id} is signed by {cell(name)}: {head.first_day} to {head.last_day} stay as they are, and a later run"
         " over these days lists what has changed."
@@ -121,7 +129,7 @@ def diff_(first: RunId, second: RunId, config: Config = None, as_json: AsJson = 
         try:
             found = diff(db, first, second)
         except NoSuchRun as unknown:
-            raise _unknown(unknown) from None
+            raise unknown_run(unknown) from None
         gone, new = (_some(each()) for each in (found.only_first, found.only_second))
     if as_json:
         say_json({"totals": found.totals, "only_first": gone, "only_second": new})
@@ -170,18 +178,6 @@ def _tell_only(run_id: int, found: list[Discrepancy]) -> None:
 
 def _some(found: Iterable[Discrepancy]) -> list[Discrepancy]:
     return list(islice(found, SHOWN_MAX))
-
-
-def _head(db: Database, run_id: int) -> RunHead:
-    with db.reading() as tx:
-        head = runs.head(tx, run_id)
-    if head is None:
-        raise _unknown(f"there is no run {run_id}")
-    return head
-
-
-def _unknown(what: object) -> Refused:
-    return Refused(f"{what}: `reconciler runs list` shows them", 1)
 
 
 def _state(head: RunHead) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from reconciler.core.invoice import InvoiceWrite, Settlement, Share
-from reconciler.core.ledger import Ledger, Standing
+from reconciler.core.ledger import Ledger, Standing, invoices_held_by
 from reconciler.core.matching import Allocation, Match, Rule
 from reconciler.core.money import format_amount
 from reconciler.core.observation import Assignment
@@ -105,7 +105,7 @@ def _on_their_side(change: PaymentChange, ledger: Ledger) -> Iterator[Transition
     for id_ in sorted(was.keys() | now.keys()):
         old, new = (_part(payment, held.get(id_)) for held in (was, now))
         yield from _step("invoice", id_, "payment", old, new, _word(now.get(id_), found))
-    claimed = {id_ for id_, holders in ledger.claims.items() if payment.id in holders}
+    claimed = invoices_held_by(payment.id, ledger.claims)
     for id_ in sorted(claimed ^ found.claimed):
         old, new = (payment.id if id_ in held else None for held in (claimed, found.claimed))
         yield from _step("invoice", id_, "claim", old, new, _word(None, found))

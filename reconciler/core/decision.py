@@ -22,7 +22,7 @@ from reconciler.core.invoice import (
     take_back,
     write_for,
 )
-from reconciler.core.ledger import Ledger, Rules, Standing
+from reconciler.core.ledger import Ledger, Rules, Standing, invoices_held_by
 from reconciler.core.matching import Rule, match, resolve
 from reconciler.core.milestones import Notice
 from reconciler.core.payment import Book, active_references, summarise
@@ -63,7 +63,11 @@ def decide(change: Change, ledger: Ledger, rules: Rules, now_ms: int) -> Decisio
     return Decision(
         payments=tuple(each for each in payments if each.is_changed or each.is_moved),
         invoices=tuple(each for each in invoices if each.is_changed),
-        waivers={id_: found for id_, found in waivers.items() if found != _waived(id_, ledger)},
+        waivers={
+            id_: found
+            for id_, found in waivers.items()
+            if found != invoices_held_by(id_, ledger.waivers)
+        },
         transitions=tuple(transitions(change.before, payments, invoices, ledger)),
         notices=milestones.fresh(
             tuple(milestones.reached(change.before, payments, invoices, ledger)), rules, now_ms
@@ -84,8 +88,7 @@ def _payment(book: Book, before: Mapping[str, Book], ledger: Ledger) -> PaymentC
     stored = sorted(ledger.allocations.get(book.id, ()), key=lambda each: each.invoice_id)
     assignment = ledger.assignments.get(book.id)
     found = match(summary, active_references(book), ledger.invoices, assignment, stored)
-    claimed = {id_ for id_, holders in ledger.claims.items() if book.id in holders}
-    rivals = {id_ for id_, holders in ledger.rivals.items() if book.id in holders}
+    claimed, rivals = (invoices_held_by(book.id, each) for each in (ledger.claims, ledger.rivals))
     wanted = sorted(found.allocations, key=lambda each: each.invoice_id)
     return PaymentChange(
         book=book,
@@ -107,9 +110,12 @@ def _waivers(change: Change, ledger: Ledger) -> dict[str, frozenset[str]]:
     return waivers
 
 
-def _waived(session_id: str, ledger: Ledger) -> frozenset[str]:
-    """The invoices that a Session was known to waive before."""
-    return frozenset(id_ for id_, holders in ledger.waivers.items() if session_id in holders)
+def invoices_around(change: PaymentChange, ledger: Ledger) -> frozenset[str]:
+    """The invoices that a payment touches: where its money goes, where it was, and those that it is at odds about."""
+    id_, found = change.book.id, change.match
+    placed = (*found.allocations, *ledger.allocations.get(id_, ()))
+    claimed = found.claimed | invoices_held_by(id_, ledger.claims)
+    return claimed | {each.invoice_id for each in placed}
 
 
 def _touched(
@@ -120,13 +126,9 @@ def _touched(
 ) -> frozenset[str]:
     touched = set(change.invoices_seen)
     for each in payments:
-        id_ = each.book.id
-        touched |= {allocation.invoice_id for allocation in each.match.allocations}
-        touched |= {allocation.invoice_id for allocation in ledger.allocations.get(id_, ())}
-        touched |= {invoice for invoice, holders in ledger.claims.items() if id_ in holders}
-        touched |= each.match.claimed
+        touched |= invoices_around(each, ledger)
     for session_id, found in waivers.items():
-        touched |= found | _waived(session_id, ledger)
+        touched |= found | invoices_held_by(session_id, ledger.waivers)
     return frozenset(touched)
 
 
@@ -225,8 +227,7 @@ def _taken_by_a_person(payments: Iterable[PaymentChange], ledger: Ledger) -> fro
             if left.get(earlier.invoice_id, -1) < earlier.amount_minor:
                 taken.add(earlier.invoice_id)
         # A conflict takes the money away before anybody decides, and leaves our word where it was.
-        named = {id_ for id_, holders in ledger.claims.items() if each.book.id in holders}
-        taken |= named - left.keys()
+        taken |= invoices_held_by(each.book.id, ledger.claims) - left.keys()
     return frozenset(taken)
 
 

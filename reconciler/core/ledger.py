@@ -37,8 +37,8 @@ class Ledger:
     """Invoices that the evidence touches, and everything around them that was decided before.
 
     `siblings` are the other payments of these invoices. `claims` maps an invoice to the payments whose names disagree
-    and name it, `waivers` to the Sessions that asked for no money, `rivals` to the payments that may have meant it as well. `open_exceptions` maps (kind, subject) to the
-    fingerprint of the ones that are open, `resolved` of those that a person resolved. `taken_back` counts of the invoices
+    and name it, `waivers` to the Sessions that asked for no money, `rivals` to the payments that may have meant it as
+    well. `open_exceptions` maps (kind, subject) to the fingerprint of the ones that are open, `resolved` of those that a person resolved. `taken_back` counts of the invoices
     that are not covered how often people's decisions took back what had covered them.
     """
 
@@ -53,3 +53,8 @@ class Ledger:
     resolved: Mapping[tuple[str, str], str] = field(default_factory=dict)
     assignments: Mapping[str, Assignment] = field(default_factory=dict)
     taken_back: Mapping[str, int] = field(default_factory=dict)
+
+
+def invoices_held_by(holder_id: str, held: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """The invoices that a payment or Session holds, of those that map to their holders: claims, waivers or rivals."""
+    return frozenset(id_ for id_, holders in held.items() if holder_id in holders)

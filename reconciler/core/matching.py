@@ -94,11 +94,24 @@ def match(
     if payment.is_foreign:
         return Match(payment_id=payment.id, rule=Rule.FOREIGN)
     found = _judged(payment, references, invoices)
-    if not found.allocations and _still_holds(payment, found, references, invoices, placed):
-        return _held(payment, references, invoices, placed)
-    if _waits_for_a_person(payment, found, invoices, placed):
-        return _held(payment, references, invoices, placed)
-    return found
+    held = frozenset(each.invoice_id for each in placed)
+    if not payment.received_minor or payment.received_minor != sum(e.amount_minor for e in placed):
+        return found
+    rivals: frozenset[str] = frozenset()
+    if held <= invoices.keys():
+        stays = _still_holds(found, references, invoices, placed)
+        rivals = _rivals(payment, references, invoices, placed)
+    else:
+        stays = _waits_for_a_person(payment, found, invoices, held)
+    if not stays:
+        return found
+    return Match(
+        payment_id=payment.id,
+        rule=placed[0].rule,
+        allocations=tuple(placed),
+        named=held,
+        rivals=rivals,
+    )
 
 
 def _judged(
@@ -152,7 +165,6 @@ def _fits(reference: Reference, invoice: Invoice) -> bool:
 
 
 def _still_holds(
-    payment: Summary,
     found: Match,
     references: Collection[Reference],
     invoices: Mapping[str, Invoice],
@@ -164,55 +176,40 @@ def _still_holds(
     edited. That must not empty an invoice that was right. What the payment itself says anew does count.
     """
     held = {each.invoice_id for each in placed}
-    whole = sum(each.amount_minor for each in placed) == payment.received_minor > 0
-    if not held or not whole or not found.named <= held <= invoices.keys():
+    if found.allocations or not found.named <= held:
         return False
     names = _names_of(placed[0].rule, references)
     return all(any(_fits(name, invoices[id_]) for name in names) for id_ in held)
 
 
 def _waits_for_a_person(
-    payment: Summary, found: Match, invoices: Mapping[str, Invoice], placed: Sequence[Allocation]
+    payment: Summary, found: Match, invoices: Mapping[str, Invoice], held: frozenset[str]
 ) -> bool:
     """Whether money of an invoice that is gone stays there, counted as left over, until somebody says where it belongs.
 
     A payer's link or reference that fits another invoice by now was not written for that one, and the others of a split have
     their parts already; nor is one that was made later and has its number. What the app itself names anew does count.
     """
-    held = frozenset(each.invoice_id for each in placed)
-    is_gone = not held <= invoices.keys()
     by_the_payer = found.rule in (Rule.PAYMENT_LINK, Rule.PAYER_REFERENCE, Rule.NOT_BORNE_OUT)
-    is_no_other = found.named <= held
     is_later = any(_is_later(invoices[id_], since.of_payment(payment)) for id_ in found.named)
-    whole = sum(each.amount_minor for each in placed) == payment.received_minor > 0
-    is_doubtful = by_the_payer or is_no_other or (found.rule is Rule.AGREEMENT and is_later)
-    return is_gone and whole and is_doubtful
+    return by_the_payer or found.named <= held or (found.rule is Rule.AGREEMENT and is_later)
 
 
-def _held(
+def _rivals(
     payment: Summary,
     references: Iterable[Reference],
     invoices: Mapping[str, Invoice],
     placed: Sequence[Allocation],
-) -> Match:
-    """What was placed stays; `rivals` are the invoices that may have been meant as well, as far as anybody can know."""
-    held = frozenset(each.invoice_id for each in placed)
+) -> frozenset[str]:
+    """The invoices that may have been meant as well as those that have the money, as far as anybody can know."""
+    held = {each.invoice_id for each in placed}
     names = _names_of(placed[0].rule, references)
-    others = [each for each in invoices.values() if each.id not in held]
-    if not held <= invoices.keys():
-        others = []
-    rivals = frozenset(
+    return frozenset(
         each.id
-        for each in others
-        if not _is_later(each, since.of_payment(payment))
+        for each in invoices.values()
+        if each.id not in held
+        and not _is_later(each, since.of_payment(payment))
         and any(_fits(name, each) for name in names)
-    )
-    return Match(
-        payment_id=payment.id,
-        rule=placed[0].rule,
-        allocations=tuple(placed),
-        named=held,
-        rivals=rivals,
     )
 
 

@@ -15,6 +15,7 @@ from reconciler.core.observation import moment
 from reconciler.core.payment import Book, PaymentStatus
 from reconciler.core.schedule import Window
 from reconciler.core.words import DISPUTE_OVER, REFUND_IN_FLIGHT
+from reconciler.db.books import within
 from reconciler.db.facts import decode, encode
 from reconciler.db.members import one_of
 from reconciler.db.rows import Row, insert_new
@@ -52,15 +53,11 @@ _KEPT: Final[Mapping[str, tuple[Table, ColumnElement[Any]]]] = MappingProxyType(
 def ids(tx: Tx, kind: str, window: Window, *, limit: int) -> list[str]:
     """The ids that we keep of a kind and a stretch of time, at most so many."""
     table, at = _KEPT[kind]
-    asked = select(table.c.id).where(_within(at, window))
+    asked = select(table.c.id).where(within(at, window))
     if kind == "payment_intent":
         # A charge that has no PaymentIntent is a payment too, and is in no list of PaymentIntents.
         asked = asked.where(table.c.id.startswith("pi_", autoescape=True))
     return list(tx.scalars(asked.limit(limit)))
-
-
-def _within(at: ColumnElement[Any], window: Window) -> ColumnElement[bool]:
-    return and_(at >= moment(window.since_ms), at < moment(window.until_ms))
 
 
 class Kept(NamedTuple):
@@ -108,7 +105,7 @@ def unfinished(tx: Tx, listed: Window, *, after: str) -> list[Unfinished]:
     What Stripe's lists of the window showed has just been read: it is left out of their objects.
     """
     column = payments.c
-    of_window = or_(_within(column.stripe_created_at, listed), _within(column.paid_at, listed))
+    of_window = or_(within(column.stripe_created_at, listed), within(column.paid_at, listed))
     mine = and_(of_window, ~column.final, ~column.is_foreign)
     asked = select(column.id, column.stripe_created_at).where(mine, column.id > after)
     found = tx.execute(asked.order_by(column.id).limit(PAGE)).all()
@@ -134,7 +131,7 @@ def _around(
     )
     for kind, column, is_open in mine:
         at = column.stripe_created_at
-        is_unlisted = or_(at.is_(None), ~_within(at, listed))
+        is_unlisted = or_(at.is_(None), ~within(at, listed))
         asked = select(column.id, column.payment_id).where(
             one_of(column.payment_id, payment_ids), is_open, is_unlisted
         )
@@ -192,7 +189,7 @@ def without_fee(tx: Tx, paid: Window, *, after: str) -> list[Row]:
     """A page of the payments paid in a window of which we know no balance transaction: id, currency, received, paid_at."""
     column = payments.c
     mine = and_(
-        _within(column.paid_at, paid),
+        within(column.paid_at, paid),
         column.status == PaymentStatus.SUCCEEDED.value,
         column.amount_received > 0,
         column.settled_fee.is_(None),

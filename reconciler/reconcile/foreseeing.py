@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 import msgspec
 
 from reconciler.apply import Foreseen, foresee
+from reconciler.core.decision import invoices_around
 from reconciler.core.doubts import FetchKind, questions
 from reconciler.core.facts import Facts
 from reconciler.core.known import Known, absorb, books
@@ -174,15 +175,9 @@ class Foresight:
 
     def _link(self, found: Foreseen) -> None:
         """Put together what touches the same invoices: the money of one decides about the other's."""
-        ledger = found.ledger
         for each in found.decision.payments:
-            id_ = each.book.id
-            touched = {
-                a.invoice_id for a in (*each.match.allocations, *ledger.allocations.get(id_, ()))
-            }
-            touched |= each.match.claimed
-            touched |= {invoice for invoice, holders in ledger.claims.items() if id_ in holders}
-            self._clusters.link(id_, *(f"{_INVOICE}{invoice}" for invoice in touched))
+            touched = invoices_around(each, found.ledger)
+            self._clusters.link(each.book.id, *(f"{_INVOICE}{invoice}" for invoice in touched))
         for session_id, invoices in found.decision.waivers.items():
             self._clusters.link(session_id, *(f"{_INVOICE}{invoice}" for invoice in invoices))
 

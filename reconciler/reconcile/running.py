@@ -39,7 +39,7 @@ from reconciler.reconcile.rereading import (
     read_unfinished,
 )
 from reconciler.reconcile.slicing import Run, RunCut, read_slice
-from reconciler.reconcile.statement import keep_totals
+from reconciler.reconcile.statement import head_of, keep_totals
 from reconciler.reconcile.stretches import LISTS, OBJECTS_MIN, Stretch, unread
 from reconciler.reconcile.unread import Unread, lacks_right
 from reconciler.stripe_api.problems import Stopped, StripeProblem
@@ -78,10 +78,10 @@ def run(
 ) -> RunHead:
     """Run what was asked for, or go on with it, to its end: complete, or cut off with the reason.
 
-    Where `told` is None there is a log line for each slice. Raises LookupError if nobody asked for such a run, and
+    Where `told` is None there is a log line for each slice. Raises NoSuchRun if nobody asked for such a run, and
     StorageUnavailable or StatementFailed where not even its end can be written down.
     """
-    head, asked_before = _head(poller, run_id), poller.gateway.requests
+    head, asked_before = head_of(poller.db, run_id), poller.gateway.requests
     if head.state is RunState.COMPLETE:
         return head
     error, balance = "", None
@@ -95,7 +95,7 @@ def run(
         # Whatever else is raised is a fault of ours: the row must not look as if somebody were still at work.
         requests = poller.gateway.requests - asked_before
         _end(poller, run_id, state, requests, balance, error)
-    return _head(poller, run_id)
+    return head_of(poller.db, run_id)
 
 
 def _carry_out(
@@ -214,14 +214,6 @@ def _meter(poller: Poller, told: Told | None, left: list[Stretch], covered: Wind
     begun = poller.gateway.requests
     total_ms = len(LISTS) * (covered.until_ms - covered.since_ms)
     return Meter(told, lambda: poller.gateway.requests - begun, left_ms, total_ms)
-
-
-def _head(poller: Poller, run_id: int) -> RunHead:
-    with poller.db.reading() as tx:
-        head = runs.head(tx, run_id)
-    if head is None:
-        raise LookupError(f"there is no run {run_id}")
-    return head
 
 
 def _words(problem: Exception) -> str:

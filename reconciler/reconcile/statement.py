@@ -56,7 +56,7 @@ class Totals:
 
 def totals_of(db: Database, run_id: int, closing: Mapping[str, int] | None = None) -> str:
     """The totals of a run as JSON, made now; `closing` is the balance at its end where its row does not tell it yet."""
-    return msgspec.json.encode(_made_now(db, _head(db, run_id), closing)).decode()
+    return msgspec.json.encode(_made_now(db, head_of(db, run_id), closing)).decode()
 
 
 def keep_totals(db: Database, run_id: int, closing: Mapping[str, int] | None) -> None:
@@ -73,7 +73,7 @@ def totals_in(text: str) -> Totals:
 
 def report_of(db: Database, run_id: int, *, now: datetime) -> Report:
     """The whole report on a run. Raises NoSuchRun."""
-    head = _head(db, run_id)
+    head = head_of(db, run_id)
     covered = covered_by(head)
     with db.reading() as tx:
         kept = signing.totals(tx, run_id)
@@ -97,7 +97,8 @@ def report_of(db: Database, run_id: int, *, now: datetime) -> Report:
     )
 
 
-def _head(db: Database, run_id: int) -> RunHead:
+def head_of(db: Database, run_id: int) -> RunHead:
+    """The row of a run. Raises NoSuchRun."""
     with db.reading() as tx:
         found = runs.head(tx, run_id)
     if found is None:
