@@ -28,8 +28,8 @@ lint: ## Run the linters and the type checker
 	$(PYTHON) -m mypy
 	.venv/bin/lint-imports
 
-kill: ## Kill the server under load N times (make kill N=1000), on both databases
-	RECONCILER_KILLS=$(N) $(PYTHON) -m pytest -q tests/journeys/test_many_at_once.py -k acknowledged
+kill: ## Kill the server under load N times (make kill N=1000), and write as often at once, on both databases
+	RECONCILER_TEST_POSTGRES=1 RECONCILER_KILLS=$(N) RECONCILER_ROUNDS=$(N) RECONCILER_IDS=500 $(PYTHON) -m pytest -q tests/journeys/test_many_at_once.py
 
 month: ## Close a month of 2,000 payments with lost webhooks, on both databases
 	RECONCILER_TEST_POSTGRES=1 RECONCILER_MONTH=2000 $(PYTHON) -m pytest -q tests/journeys/test_finance.py

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from reconciler.core.causes import causes
 from reconciler.core.decision import Change, Decision, decide
 from reconciler.core.doubts import questions
 from reconciler.core.known import Known, absorb, books, waived_sessions
@@ -66,7 +67,7 @@ def apply_payment_state(
         decision,
         ledger,
         rules=policy.rules,
-        evidence=_first_evidence(evidence),
+        cause=causes(evidence, after, ledger, decision),
         source=source,
         now=now,
     )
@@ -151,13 +152,3 @@ def _worth_keeping(
         for each in observations
         if not (each.is_read and evidence_rows.told_nothing(each, change, after))
     ]
-
-
-def _first_evidence(evidence: Sequence[Evidence]) -> str:
-    """What the audit trail names as the cause; a batch is told by its first piece."""
-    for each in evidence:
-        if isinstance(each, Observation):
-            return each.evidence
-        if isinstance(each, Assignment):
-            return f"decision of {each.by}"
-    return "invoice seen"

@@ -14,10 +14,10 @@ from starlette.routing import Route
 from reconciler.stripe_api.signature import require_secrets
 from webhook.body import BufferBudget
 from webhook.health import Health
+from webhook.intake import Intake
 from webhook.protocol import BoundedProtocol
 from webhook.server import WatchedServer
 from webhook.stripe_endpoint import StripeEndpoint
-from webhook.threads import BoundedThreads
 from webhook.wiring import Clock, Inbox, WebhookSettings, utc_now
 
 __all__ = ["STRIPE_PATH", "WebhookSettings", "create_app", "serve"]
@@ -35,13 +35,12 @@ _GRACE_S = 10
 def create_app(inbox: Inbox, settings: WebhookSettings, clock: Clock = utc_now) -> Starlette:
     """Return the application; raise ValueError for signing secrets that can't protect anything."""
     require_secrets(settings.secrets)
-    threads = BoundedThreads(settings.threads, name="inbox")
+    intake = Intake(inbox, clock)
     health = Health(inbox)
     stripe = StripeEndpoint(
-        inbox=inbox,
+        intake=intake,
         settings=settings,
         clock=clock,
-        threads=threads,
         budget=BufferBudget(),
         health=health,
     )
@@ -55,7 +54,7 @@ def create_app(inbox: Inbox, settings: WebhookSettings, clock: Clock = utc_now) 
         finally:
             stopping.set()
             await saving
-            await threads.close()
+            await intake.close()
 
     app = Starlette(
         routes=[

@@ -8,21 +8,19 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from functools import partial
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import JSONResponse
 
 from reconciler import metrics
-from reconciler.core.observation import Source
 from reconciler.db.errors import StorageUnavailable
 from reconciler.stripe_api.envelope import MalformedBody, StripeEvent, read_event
 from reconciler.stripe_api.signature import BadSignature, SignatureFault, verify
 from webhook.body import BodyFault, BodyRefused, BufferBudget, bounded_body
 from webhook.health import Health
-from webhook.threads import BoundedThreads
-from webhook.wiring import Clock, Inbox, WebhookSettings
+from webhook.intake import Intake
+from webhook.wiring import Clock, WebhookSettings
 
 log = structlog.get_logger(__name__)
 
@@ -91,10 +89,9 @@ metrics.webhooks_expected(each.value for each in Outcome)
 class StripeEndpoint:
     """POST /api/webhooks/stripe."""
 
-    inbox: Inbox
+    intake: Intake
     settings: WebhookSettings
     clock: Clock
-    threads: BoundedThreads
     budget: BufferBudget
     health: Health
 
@@ -141,9 +138,8 @@ class StripeEndpoint:
         )
 
     async def _store(self, event: StripeEvent) -> Verdict:
-        accept = partial(self.inbox.accept, (event,), source=Source.WEBHOOK, now=self.clock())
         try:
-            await self.threads.run(accept, timeout_s=self.settings.storage_timeout_s)
+            await self.intake.accept(event, timeout_s=self.settings.storage_timeout_s)
         except StorageUnavailable:
             return Verdict(Outcome.NOT_STORED, "storage_unavailable", event)
         except TimeoutError:

@@ -46,4 +46,3 @@ class WebhookSettings:
     body_timeout_s: float = 10.0
     tolerance_s: int = 300
     storage_timeout_s: float = 4.5
-    threads: int = 8

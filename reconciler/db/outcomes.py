@@ -1,6 +1,6 @@
 """How is a decision written: allocations, settlements, claims, exceptions, audit rows and notices?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -50,7 +50,7 @@ def store(  # noqa: PLR0913 - a decision, and what must be said about where it c
     ledger: Ledger,
     *,
     rules: Rules,
-    evidence: str,
+    cause: Callable[[Transition], str],
     source: Source,
     now: datetime,
 ) -> None:
@@ -60,7 +60,7 @@ def store(  # noqa: PLR0913 - a decision, and what must be said about where it c
     _store_settlements(tx, decision.invoices, now)
     writes = [each.write for each in decision.invoices if each.write is not None]
     invoice_rows.write(tx, table, writes, ledger.invoices, now)
-    steps = [_transition(each, evidence, source, now) for each in decision.transitions]
+    steps = [_transition(each, cause(each), source, now) for each in decision.transitions]
     insert(tx, tables.transitions, steps)
     _store_exceptions(tx, decision, ledger, rules, now)
     _store_notices(tx, decision, now)
