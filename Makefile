@@ -5,16 +5,17 @@ N ?= 1000
 SEED ?= 1
 STORIES ?= 3
 DB ?= both
-BENCH ?=
+BENCH ?= --both
+TORTURE ?=
 
-.PHONY: help install test test-systemd lint kill month simulate bench
+.PHONY: help install test test-systemd lint kill month simulate torture bench
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
 install: ## Make .venv with everything that the other commands need
 	python3 -m venv .venv
-	.venv/bin/pip install --quiet -e '.[test,lint]'
+	.venv/bin/pip install --quiet -e '.[test,lint,bench]'
 
 test: ## Run the tests
 	$(PYTHON) -m pytest
@@ -37,5 +38,8 @@ month: ## Close a month of 2,000 payments with lost webhooks, on both databases
 simulate: ## Play N seeded histories of payments and faults, from SEED on (make simulate SEED=1 N=10000)
 	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m tests.histories --seed $(SEED) --n $(N) --stories $(STORIES) --db $(DB)
 
-bench: ## Measure the sweeps beside a baseline, some twenty minutes (make bench BENCH='recent --postgresql')
-	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m benchmarks $(BENCH)
+torture: ## Kill, cut and starve the programs for hours, from SEED on (make torture TORTURE='--only kills --resume')
+	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m tests.torture --seed $(SEED) $(TORTURE)
+
+bench: ## Measure all beside baselines, on both databases, an hour (make bench BENCH='webhooks --postgresql')
+	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m benchmarks --json build/benchmarks.json --chart docs/performance.svg $(BENCH)

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,16 +28,36 @@ def fresh_sqlite() -> Iterator[Books]:
 @contextmanager
 def fresh_postgresql() -> Iterator[Books]:
     """A schema that goes away with the block, on the server in TEST_DATABASE_URL or on one of our own."""
+    with many_postgresql() as fresh:
+        yield fresh()
+
+
+@contextmanager
+def many_sqlite() -> Iterator[Callable[[], Books]]:
+    """A function that gives another file each time; all go away with the block."""
+    with ExitStack() as stack:
+        yield lambda: stack.enter_context(fresh_sqlite())
+
+
+@contextmanager
+def many_postgresql() -> Iterator[Callable[[], Books]]:
+    """A function that gives another schema each time, all on one server; all go away with the block."""
     # SQLite's benchmarks run without the tests' extras.
     from reconciler.db.session import open_database  # noqa: PLC0415
     from tests.databases import own_server, with_driver  # noqa: PLC0415
 
-    schema = f"bench_{uuid4().hex[:12]}"
+    schemas: list[str] = []
     with ExitStack() as stack:
         given = os.environ.get("TEST_DATABASE_URL")
         url = with_driver(given) if given else stack.enter_context(own_server()).url
-        yield Books("PostgreSQL", url, schema)
-        db = open_database(url, schema=schema)
-        with db.migrating() as tx:
-            tx.exec_driver_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
+
+        def fresh() -> Books:
+            schemas.append(f"bench_{uuid4().hex[:12]}")
+            return Books("PostgreSQL", url, schemas[-1])
+
+        yield fresh
+        db = open_database(url)
+        for schema in schemas:
+            with db.migrating() as tx:
+                tx.exec_driver_sql(f"DROP SCHEMA IF EXISTS {schema} CASCADE")
         db.close()

@@ -3,10 +3,13 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from benchmarks.list_server import Counts
+from benchmarks.sheets import Cell
 from benchmarks.work import Cost
+
+F = TypeVar("F")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,46 +76,40 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
-    """What must hold of one figure."""
+class Target(Generic[F]):
+    """What must hold of one figure; one without a bound is only told."""
 
     words: str
-    figure: Figure
-    measured: Callable[[Figure], float]
+    figure: F
+    measured: Callable[[F], float]
     at_least: float | None = None
     at_most: float | None = None
 
-    def line(self) -> str:
+    def verdict(self) -> tuple[str, float, str]:
         """The target, what was measured, and whether it is met."""
         value = self.measured(self.figure)
+        if self.at_least is None and self.at_most is None:
+            return self.words, value, ""
         low = self.at_least is None or value >= self.at_least
         high = self.at_most is None or value <= self.at_most
-        return f"| {self.words} | {value:,.2f} | {'met' if low and high else 'MISSED'} |"
+        return self.words, value, "met" if low and high else "MISSED"
 
 
-_COLUMNS: Final[tuple[tuple[str, Callable[[Figure], str]], ...]] = (
-    ("what", lambda f: f.name),
-    ("objects", lambda f: f"{f.objects:,}"),
-    ("objects/s, median", lambda f: f"{f.median_per_s:,.0f}"),
-    ("best", lambda f: f"{f.best_per_s:,.0f}"),
-    ("CPU us an object", lambda f: f"{f.cpu_us:.1f}"),
-    ("cores", lambda f: f"{f.cores:.2f}"),
-    ("peak RSS MiB", lambda f: f"{f.rss_mib:.0f}"),
-    ("requests per 1,000", lambda f: f"{f.requests_per_1000:.2f}"),
-    ("429s", lambda f: f"{f.refused}"),
-    ("server CPU us", lambda f: f"{f.server_cpu_us:.1f}"),
-    ("changed", lambda f: "" if f.news is None else f"{f.news:,}"),
+# What is shown of a figure: its name, how a number is written, and the number.
+Column = tuple[str, str, Callable[[F], Cell]]
+
+COLUMNS: Final[tuple[Column[Figure], ...]] = (
+    ("what", "", lambda f: f.name),
+    ("objects", ",", lambda f: f.objects),
+    ("objects/s, median", ",.0f", lambda f: f.median_per_s),
+    ("best", ",.0f", lambda f: f.best_per_s),
+    ("CPU us an object", ".1f", lambda f: f.cpu_us),
+    ("cores", ".2f", lambda f: f.cores),
+    ("peak RSS MiB", ".0f", lambda f: f.rss_mib),
+    ("requests per 1,000", ".2f", lambda f: f.requests_per_1000),
+    ("429s", "d", lambda f: f.refused),
+    ("server CPU us", ".1f", lambda f: f.server_cpu_us),
+    ("changed", ",", lambda f: f.news),
 )
-
-
-def table(figures: Sequence[Figure]) -> list[str]:
-    """The figures as a table of Markdown."""
-    rows = [[show(figure) for _, show in _COLUMNS] for figure in figures]
-    head = [name for name, _ in _COLUMNS]
-    rule = ["---", *["---:" for _ in head[1:]]]
-    return [f"| {' | '.join(row)} |" for row in [head, rule, *rows]]
-
-
-def judged(targets: Sequence[Target]) -> list[str]:
-    """The targets as a table of Markdown."""
-    return ["| target | measured | |", "|---|---:|---|", *(each.line() for each in targets)]
+# Where there is no server, and nothing is asked.
+ALONE: Final = (*COLUMNS[:7], COLUMNS[-1])

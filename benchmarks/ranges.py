@@ -16,6 +16,7 @@ from benchmarks.shelf import reach_s
 
 # Its objects a second do not depend on the range, and a million of them would take it half an hour.
 LOOPED_MAX: Final = 20_000
+LOOP: Final = "the loop"
 _WRITES_ALL: Final = "writes all"
 _NOTHING_NEW: Final = "nothing new"
 _FAR: Final = f"{LATENCY_S * 1000:.0f} ms, {ALLOWED_PER_S:.0f} a second"
@@ -48,12 +49,12 @@ class Bench:
         slow = replace(far, count=looped.count)
         yield self._runs(f"{_WRITES_ALL}, {books.kind}", near, books)
         yield self._runs(f"{_NOTHING_NEW}, {books.kind}", near, books, self._asked.repeats)
-        yield self._loop(f"the loop, {_WRITES_ALL}, {books.kind}", looped)
-        yield self._loop(f"the loop, {_NOTHING_NEW}, {books.kind}", looped)
+        yield self._loop(f"{LOOP}, {_WRITES_ALL}, {books.kind}", looped)
+        yield self._loop(f"{LOOP}, {_NOTHING_NEW}, {books.kind}", looped)
         far_books = self._asked.far_books
         yield self._runs(f"{_WRITES_ALL}, {_FAR}, {books.kind}", far, far_books)
         yield self._runs(f"{_NOTHING_NEW}, {_FAR}, {books.kind}", far, far_books)
-        yield self._loop(f"the loop, {_NOTHING_NEW}, {_FAR}, {books.kind}", slow)
+        yield self._loop(f"{LOOP}, {_NOTHING_NEW}, {_FAR}, {books.kind}", slow)
 
     def _runs(self, name: str, offer: Offer, books: Books, repeats: int = 1) -> Figure:
         runs = [self._run(offer, books) for _ in range(repeats)]
@@ -81,7 +82,7 @@ class Bench:
         )
 
 
-def targets(figures: Sequence[Figure]) -> list[Target]:
+def targets(figures: Sequence[Figure]) -> list[Target[Figure]]:
     """What the project promises of these figures."""
     written, unchanged, written_loop, unchanged_loop, far_written, far, far_loop = figures
     ours = (written, unchanged, far_written, far)
@@ -98,7 +99,7 @@ def targets(figures: Sequence[Figure]) -> list[Target]:
     ]  # fmt: skip
 
 
-def _times(words: str, ours: Figure, loop: Figure) -> Target:
+def _times(words: str, ours: Figure, loop: Figure) -> Target[Figure]:
     """How many times as fast as the loop."""
     words = f"{words}: times the loop, at least 10"
     return Target(words, ours, lambda figure: figure.median_per_s / loop.median_per_s, 10)

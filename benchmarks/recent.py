@@ -90,7 +90,7 @@ def measured(task: str, count: int, offer: Offer, **given: Any) -> Measured:
         return Measured(cost, server.counts())
 
 
-def targets(figures: Sequence[Figure], target_range: int) -> list[Target]:
+def targets(figures: Sequence[Figure], target_range: int) -> list[Target[Figure]]:
     """What the project promises of these figures."""
     passes = [each for each in figures if each.name.startswith("pass")]
     [near, far] = [each for each in passes if each.objects == target_range]

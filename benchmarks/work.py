@@ -123,8 +123,62 @@ def loop(given: Given) -> Task:
     return looped_of(**given)
 
 
+def apply(given: Given) -> Task:
+    """Apply pages of a hundred."""
+    from benchmarks.pages import applied_of  # noqa: PLC0415 - the same
+
+    return applied_of(**given)
+
+
+def upserts(given: Given) -> Task:
+    """Upsert and commit one by one."""
+    from benchmarks.pages import upserted_of  # noqa: PLC0415 - the same
+
+    return upserted_of(**given)
+
+
+def send(given: Given) -> Task:
+    """Send messages, without any books."""
+    from benchmarks.posting import sent_of  # noqa: PLC0415 - the same
+
+    return sent_of(**given)
+
+
+def deliver(given: Given) -> Task:
+    """Deliver notifications from the books."""
+    from benchmarks.posting import delivered_of  # noqa: PLC0415 - the same
+
+    return delivered_of(**given)
+
+
+def apply_each(given: Given) -> Task:
+    """Apply payments one by one."""
+    from benchmarks.posting import applied_beside_of  # noqa: PLC0415 - the same
+
+    return applied_beside_of(**given)
+
+
+def seed(given: Given) -> Task:
+    """Fill the books with browsers and notifications."""
+    from benchmarks.posting import seeded_of  # noqa: PLC0415 - the same
+
+    return seeded_of(**given)
+
+
 TASKS: Final[Mapping[str, Callable[[Given], Task]]] = MappingProxyType(
-    {"drain": drain, "library": library, "sweep": sweep, "reconcile": reconcile, "loop": loop}
+    {
+        "drain": drain,
+        "library": library,
+        "sweep": sweep,
+        "reconcile": reconcile,
+        "loop": loop,
+        "apply": apply,
+        "upserts": upserts,
+        "send": send,
+        "deliver": deliver,
+        "apply_each": apply_each,
+        "seed": seed,
+    }
 )
 
 

@@ -17,7 +17,7 @@ _UNDONE = ("failed", "dead", "deferred")
 
 def problems(db: Database, world: World, policy: Policy, *, now: datetime) -> list[str]:
     """Whatever differs from the truth, waits, or breaks an invariant: one line each."""
-    report = verify(db, policy, now=now, rebuild=True)
+    report = verify(db, policy, now=now, rebuild=True, inbox=True)
     return [
         *differences(db, world),
         *_left_to_do(db),

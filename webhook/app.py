@@ -16,6 +16,7 @@ from webhook.body import BufferBudget
 from webhook.health import Health
 from webhook.intake import Intake
 from webhook.protocol import BoundedProtocol
+from webhook.push.endpoint import Push
 from webhook.server import WatchedServer
 from webhook.stripe_endpoint import StripeEndpoint
 from webhook.wiring import Clock, Inbox, WebhookSettings, utc_now
@@ -32,8 +33,13 @@ _KEEP_ALIVE_S = 75
 _GRACE_S = 10
 
 
-def create_app(inbox: Inbox, settings: WebhookSettings, clock: Clock = utc_now) -> Starlette:
-    """Return the application; raise ValueError for signing secrets that can't protect anything."""
+def create_app(
+    inbox: Inbox, settings: WebhookSettings, clock: Clock = utc_now, push: Push | None = None
+) -> Starlette:
+    """Return the application, without the routes of push where there is none.
+
+    Raises ValueError for signing secrets that can't protect anything.
+    """
     require_secrets(settings.secrets)
     intake = Intake(inbox, clock)
     health = Health(inbox)
@@ -55,12 +61,15 @@ def create_app(inbox: Inbox, settings: WebhookSettings, clock: Clock = utc_now) 
             stopping.set()
             await saving
             await intake.close()
+            if push is not None:
+                await push.close()
 
     app = Starlette(
         routes=[
             Route(STRIPE_PATH, stripe.receive, methods=["POST"]),
             Route("/healthz", health.answer_alive),
             Route("/readyz", health.answer_ready),
+            *(push.routes() if push is not None else ()),
         ],
         lifespan=lifespan,
     )

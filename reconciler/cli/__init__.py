@@ -13,11 +13,13 @@ from reconciler.cli import (
     exceptions,
     explain,
     invoices,
+    push,
     reconcile,
     running,
     runs,
     setup,
     status,
+    verifying,
 )
 from reconciler.cli.context import app
 from reconciler.cli.guard import guarded
@@ -32,11 +34,13 @@ __all__ = [
     "explain",
     "invoices",
     "main",
+    "push",
     "reconcile",
     "running",
     "runs",
     "setup",
     "status",
+    "verifying",
 ]
 
 

@@ -1,7 +1,4 @@
-"""`payments list | show` and `verify`: what Stripe said, and whether our books agree with it."""
-
-import sys
-from typing import Annotated
+"""`payments list | show`: what did Stripe say?"""
 
 import typer
 
@@ -12,14 +9,11 @@ from reconciler.cli.context import (
     Refused,
     app,
     database,
-    now,
-    policy_of,
     settings_of,
 )
 from reconciler.cli.dossier import tell_decisions
 from reconciler.cli.output import details, money, say, say_json, table
 from reconciler.db import exceptions, queries
-from reconciler.verify import verify as check
 
 group = typer.Typer(help="Payments as Stripe tells them.", no_args_is_help=True)
 app.add_typer(group, name="payments")
@@ -79,31 +73,3 @@ def show(payment_id: str, config: Config = None, as_json: AsJson = False) -> Non
     if decisions:
         say()
         tell_decisions(decisions)
-
-
-@app.command()
-def verify(
-    config: Config = None,
-    rebuild: Annotated[
-        bool, typer.Option("--rebuild", help="Fold all observations again, too.")
-    ] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Recompute everything from stored facts; exit 1 if anything differs."""
-    settings = settings_of(config)
-    with database(settings) as db:
-        report = check(db, policy_of(settings, db), now=now(), rebuild=rebuild)
-    if as_json:
-        say_json(
-            {
-                "payments": report.payments,
-                "invoices": report.invoices,
-                "problems": [{"subject": p.subject, "what": p.what} for p in report.problems],
-            }
-        )
-    else:
-        for problem in report.problems:
-            say(f"{problem.subject}: {problem.what}")
-        checked = f"{report.payments} payments and {report.invoices} invoices checked"
-        say(f"{checked}, {len(report.problems)} problems.")
-    sys.exit(1 if report.problems else 0)

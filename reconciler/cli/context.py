@@ -106,6 +106,7 @@ def policy_of(settings: Settings, db: Database) -> Policy:
             since_ms=ms(start) if start else 0,
             grace_s=int(settings.exceptions.grace_s),
             notice_max_age_s=int(settings.push.max_age_s),
+            dispute_notices=settings.push.dispute_notices,
         ),
         invoices=invoices_of(settings, db),
     )

@@ -77,6 +77,10 @@ MEANINGS: Final = MappingProxyType(
             "The invoice says `paid`, and no money of Stripe's is known for it.",
             "Look the payment up in the Dashboard. Was the invoice marked paid too early?",
         ),
+        Kind.MISSING_AT_STRIPE: Meaning(
+            "It is in these books, and Stripe does not know it.",
+            "Are these the books of that account and mode, and who wrote it? To accept it, resolve this.",
+        ),
         Kind.EVENT_DEAD: Meaning(
             "An event of Stripe's could not be applied, or not be read.",
             "See `reconciler events show ID`; once mended, `reconciler events retry ID`.",
@@ -92,6 +96,10 @@ MEANINGS: Final = MappingProxyType(
         Kind.WRONG_ACCOUNT_OR_MODE: Meaning(
             "Events of another account, or of the other mode, come to this endpoint.",
             "Point that endpoint elsewhere, or give it a database of its own.",
+        ),
+        Kind.PUSH_REFUSED: Meaning(
+            "A push service takes no message of ours.",
+            "See `reconciler doctor`: is the key the one that the browsers subscribed with?",
         ),
     }
 )

@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, Literal
 
@@ -59,17 +59,19 @@ def _encodable(value: Any) -> Any:
     return str(value)
 
 
-def table(
+def table(  # noqa: PLR0913 - how a table looks
     columns: Sequence[str],
     rows: Iterable[Sequence[Any]],
     *,
     empty: str,
     whole: str = "",
     spare: str = "",
+    right: Collection[str] = (),
 ) -> None:
     """Print rows under their heads, or one sentence where there are none.
 
     Where the terminal is too narrow, the column `spare` is left out, and the others are broken before a word of `whole`.
+    `right` are columns of numbers, beside those that are everywhere.
     """
     lines = [list(map(cell, row)) for row in rows]
     if not lines:
@@ -82,9 +84,9 @@ def table(
         held.pop(spare, None)
     shown = Table(box=None, pad_edge=False, header_style="bold")
     for name, cells in held.items():
-        right = name in {"amount", "due", "missing", "received", "net"}
+        is_number = name in {"amount", "due", "missing", "received", "net", *right}
         width = _whole_width((name, *cells), console.width // 2) if name == whole else None
-        justify: Literal["right", "left"] = "right" if right else "left"
+        justify: Literal["right", "left"] = "right" if is_number else "left"
         shown.add_column(name, justify=justify, overflow="fold", width=width)
     for line in zip(*held.values(), strict=True):
         shown.add_row(*map(Text, line))

@@ -1,5 +1,6 @@
 """`reconcile`: is a range of days right? The run that a person asks for, and its report."""
 
+import gc
 import signal
 import sys
 import threading
@@ -27,13 +28,14 @@ from reconciler.config import Settings, require
 from reconciler.core.calendar import BadRange, read_range
 from reconciler.core.observation import ms
 from reconciler.core.report import Outcome, Report, RunHead, RunState
-from reconciler.db import runs
+from reconciler.db import queued
 from reconciler.db.session import Database, StatementFailed, StorageUnavailable
 from reconciler.poll import Poller
 from reconciler.reconcile.asking import Asked, ask
+from reconciler.reconcile.holding import RunTaken
 from reconciler.reconcile.running import run
 from reconciler.reconcile.statement import NoSuchRun, head_of, report_of
-from reconciler.report import Form, OutputRefused, check_place, write
+from reconciler.report import Form, OutputRefused
 
 AsForm: TypeAlias = Annotated[Form, typer.Option("--format", help="How the report is written.")]
 Output: TypeAlias = Annotated[
@@ -96,6 +98,8 @@ def reconcile(  # noqa: PLR0913, PLR0917 - the options of the command
 
 def place_of(form: Form, output: Path | None) -> Path | None:
     """Where a report goes, None for standard output; refused before an hour's work is done for nothing."""
+    from reconciler.report.writing import check_place  # noqa: PLC0415 - see `reconciler.report`
+
     place = None if output is None or str(output) == "-" else output
     try:
         check_place(form, place)
@@ -106,6 +110,8 @@ def place_of(form: Form, output: Path | None) -> Path | None:
 
 def write_to(report: Report, form: Form, place: Path | None, settings: Settings) -> None:
     """Write a report, and say where it is."""
+    from reconciler.report.writing import write  # noqa: PLC0415 - see `reconciler.report`
+
     try:
         write(report, form, place, locale=settings.report.locale)
     except OutputRefused as refused:
@@ -136,7 +142,12 @@ def exit_code(report: Report) -> int:
         return 3
     outcomes = {outcome for _, outcome, count in report.differences_by_kind if count}
     settled = set() if report.head.is_dry else {Outcome.REPAIRED, Outcome.EXPLAINED}
-    is_open = outcomes - settled or not report.is_complete or report.changed_since_signed
+    is_open = (
+        outcomes - settled
+        or not report.is_complete
+        or report.changed_since_signed
+        or report.open_questions
+    )
     return 1 if is_open else 0
 
 
@@ -165,12 +176,16 @@ def _resumable(db: Database, run_id: int) -> int:
         raise Refused(
             f"run {run_id} has come to its end: `reconciler runs report {run_id}` shows it", 1
         )
+    if head.state is RunState.RUNNING:
+        raise Refused(
+            f"run {run_id} is going on at this moment: let it end, `reconciler runs show {run_id}` tells how it goes"
+        )
     return run_id
 
 
 def _leave_to_daemon(db: Database, run_id: int) -> None:
     with db.writing() as tx:
-        runs.leave_to_daemon(tx, run_id)
+        queued.leave_to_daemon(tx, run_id)
     say(f"Run {run_id} waits for the daemon: `reconciler runs show {run_id}` tells how it goes.")
 
 
@@ -184,6 +199,8 @@ def _run(settings: Settings, db: Database, run_id: int) -> tuple[RunHead, int | 
 
     for number in signals.ending():
         signal.signal(number, end)
+    # What is there by now stays: a long run need not look through all of it again and again for what is garbage.
+    gc.freeze()
     poller = Poller(
         db=db, gateway=gateway_of(settings, stop), inbox=inbox_of(settings, db), now=now
     )
@@ -193,6 +210,8 @@ def _run(settings: Settings, db: Database, run_id: int) -> tuple[RunHead, int | 
     except (StorageUnavailable, StatementFailed) as error:
         again = f"`reconciler reconcile --resume {run_id}` goes on"
         raise Refused(f"run {run_id} was cut off, the database: {error}; {again}", 3) from None
+    except RunTaken as taken:
+        raise Refused(str(taken)) from None
     return head, signalled[0] if signalled and head.state is not RunState.COMPLETE else None
 
 

@@ -27,7 +27,9 @@ from reconciler.cli.context import (
     settings_of,
 )
 from reconciler.cli.guard import guarded
+from reconciler.cli.outbox import outbox_of
 from reconciler.cli.output import complain
+from reconciler.cli.subscribing import push_of
 from reconciler.config import Address, Settings, require
 from reconciler.core.observation import moment
 from reconciler.daemon import Figures, Leader, Timing, beat, jobs_of
@@ -44,7 +46,7 @@ END_WITHIN_S: Final = 15.0
 def serve(config: Config = None) -> None:
     """Run the webhook endpoint until SIGTERM."""
     settings = settings_of(config)
-    require(settings, "mode", "webhook_secret")
+    require(settings, "mode", "webhook_secret", "push_secret")
     with database(settings) as db:
         webhook = settings.webhook
         application = create_app(
@@ -57,6 +59,7 @@ def serve(config: Config = None) -> None:
                 body_timeout_s=webhook.body_timeout_s,
                 tolerance_s=webhook.tolerance_s,
             ),
+            push=push_of(settings, db),
         )
         with _metrics_at("serve", settings.metrics.serve, metrics.OF_SERVE):
             try:
@@ -81,8 +84,10 @@ def daemon(config: Config = None) -> None:
         with _metrics_at(
             "daemon", settings.metrics.daemon, metrics.OF_DAEMON, _figures(poller, leader).read
         ):
-            jobs = jobs_of(poller, _timing(settings), poller_of(settings, db, leader, stop))
-            code = daemon_jobs.run(jobs, db, stop, leader)
+            manual = poller_of(settings, db, leader, stop)
+            with outbox_of(settings, db, leader, stop) as outbox:
+                jobs = jobs_of(poller, _timing(settings), manual, outbox)
+                code = daemon_jobs.run(jobs, db, stop, leader)
     sys.exit(code)
 
 
@@ -157,7 +162,7 @@ def _timing(settings: Settings) -> Timing:
 def up(config: Config = None) -> None:
     """Run `serve` and `daemon` together; they stop together, and when one fails, both end."""
     settings = settings_of(config)
-    require(settings, "mode", "webhook_secret", "api_key")
+    require(settings, "mode", "webhook_secret", "api_key", "push_secret")
     with database(settings):
         pass  # What would stop both is said once, before either starts.
     systemd.forget()

@@ -8,9 +8,10 @@ from typing import Any, Final
 from reconciler.cli.context import AsJson, Config, app, database, now, policy_of, settings_of
 from reconciler.cli.lateness import DAY, arrivals, payments_line, webhook_line
 from reconciler.cli.lines import Colour, Line, as_data, is_red, show, words_of
+from reconciler.cli.outbox import push_line
 from reconciler.cli.output import safe, say_json
 from reconciler.config import Settings
-from reconciler.core.exceptions import ExceptionKind
+from reconciler.core.exceptions import OF_THE_PROGRAM
 from reconciler.core.observation import moment
 from reconciler.daemon.leader import LEASE
 from reconciler.db import events, leases, payments, queries
@@ -23,15 +24,6 @@ _SLACK: Final = timedelta(minutes=2)
 # So many payments that wait to be looked at are counted; so late, there are more of them than can be looked at.
 _CHECKS_MAX: Final = 1000
 _CHECK_LATE: Final = timedelta(hours=1)
-# What says that the program itself needs a hand; the other kinds are about single payments.
-_OF_THE_PROGRAM: Final = frozenset(
-    {
-        ExceptionKind.EVENT_DEAD,
-        ExceptionKind.READ_FORBIDDEN,
-        ExceptionKind.SWEEP_FAILING,
-        ExceptionKind.WRONG_ACCOUNT_OR_MODE,
-    }
-)
 # A clock that is so far off makes good signatures fail.
 _CLOCK_OFF: Final = timedelta(seconds=30)
 PACE: Final = "pace"
@@ -60,6 +52,7 @@ def status(config: Config = None, as_json: AsJson = False) -> None:
                 _open_payments(tx, settings, at),
                 _events(tx),
                 _fetches(tx, at),
+                push_line(tx, settings, at),
                 *_exceptions(tx, at),
             ]
             pace = events.setting(tx, PACE)
@@ -226,7 +219,7 @@ def _fetches(tx: Tx, at: datetime) -> Line:
 
 def _exceptions(tx: Tx, at: datetime) -> Iterator[Line]:
     counted = queries.open_exception_counts(tx, now=at)
-    mine = {kind: n for kind, n in counted.items() if kind in _OF_THE_PROGRAM}
+    mine = {kind: n for kind, n in counted.items() if kind in OF_THE_PROGRAM}
     if mine:
         words = ", ".join(f"{n} {kind}" for kind, n in mine.items())
         yield Line(Colour.RED, "alerts", f"{words}: see `reconciler exceptions list`")

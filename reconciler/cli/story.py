@@ -14,7 +14,7 @@ from reconciler.cli.moves import move_words, paired, payments_in, rule_of
 from reconciler.cli.output import cell, money
 from reconciler.core.invoice import InvoiceStatus
 from reconciler.core.matching import Rule
-from reconciler.db import lateness, ledgers, queries
+from reconciler.db import deliveries, lateness, ledgers, queries
 from reconciler.db.session import Tx
 
 MEANINGS: Final[Mapping[str, str]] = MappingProxyType(
@@ -55,6 +55,15 @@ _NOT_APPLIED: Final = MappingProxyType(
         "quarantined": "is of another account or mode, and was not applied",
     }
 )
+_FATES: Final = MappingProxyType(
+    {
+        "pending": "not looked at yet",
+        "sent": "sent long ago",
+        "no_browser": "no browser of theirs wants to hear",
+        "expired": "too old to be sent",
+        "overtaken": "not sent: paid by then",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -81,7 +90,7 @@ def story_of(tx: Tx, invoice: Mapping[str, Any], days: tzinfo | None = None) -> 
     objects = _around(tx, ids | payments_in(queries.transitions_of(tx, {invoice["id"]})))
     events = queries.events_about(tx, objects)
     transitions = queries.transitions_of(tx, {invoice["id"], *objects})
-    notifications = queries.notifications_of(tx, invoice["id"])
+    notifications = _notifications(tx, invoice["id"])
     reads = [row for row in queries.observations_of(tx, objects) if row["is_read"]]
     steps = _steps(events, reads, transitions, notifications, days)
     return {
@@ -123,6 +132,13 @@ def _deciders(tx: Tx, allocation: Mapping[str, Any]) -> list[dict[str, str]]:
     return [{"by": by, "reason": reason} for by, reason in words]
 
 
+def _notifications(tx: Tx, invoice_id: str) -> list[dict[str, Any]]:
+    """What was enqueued about an invoice, each with the number of its messages in each state."""
+    found = queries.notifications_of(tx, invoice_id)
+    messages = deliveries.of_notifications(tx, [row["id"] for row in found])
+    return [{**row, "deliveries": messages.get(row["id"], {})} for row in found]
+
+
 def _around(tx: Tx, payment_ids: Iterable[str]) -> set[str]:
     """The payments, and everything that belongs to them."""
     objects = set(payment_ids)
@@ -159,8 +175,15 @@ def _steps(
             step.causes.append(_cause(row))
     for row in notifications:
         what = str(row["kind"]).replace("_", " ")
-        at(row["enqueued_at"]).changes.append(f"user {row['user_id']} is told: {what}")
+        words = f"user {row['user_id']} is told: {what} ({_fate(row)})"
+        at(row["enqueued_at"]).changes.append(words)
     return [steps[moment] for moment in sorted(steps)]
+
+
+def _fate(row: Mapping[str, Any]) -> str:
+    """What became of a notification; nobody ever says that one was delivered."""
+    counted = ", ".join(f"{count} {state}" for state, count in row["deliveries"].items())
+    return counted or _FATES.get(row["state"], str(row["state"]))
 
 
 def _event(row: Mapping[str, Any]) -> str:

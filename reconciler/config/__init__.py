@@ -6,7 +6,7 @@ command still lacks, and every problem is reported at once, a line each, in one 
 
 from reconciler.config.kinds import Address
 from reconciler.config.loading import load
-from reconciler.config.needs import Need, require
+from reconciler.config.needs import Need, missing_for_push, missing_for_sending, require
 from reconciler.config.problems import SettingsError, redacted_url
 from reconciler.config.sections import (
     Database,
@@ -43,6 +43,8 @@ __all__ = [
     "Sweeps",
     "Webhook",
     "load",
+    "missing_for_push",
+    "missing_for_sending",
     "redacted_url",
     "require",
 ]

@@ -23,6 +23,7 @@ from reconciler.config.sources import (
 )
 
 _TYPE_SENTENCES = {
+    "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "float_type": "must be a number",
     "string_type": "must be text in quotes",
@@ -31,6 +32,8 @@ _TYPE_SENTENCES = {
 }
 # The longer key must reach back at least as far as the shorter one waits, or events fall in between.
 _OVERLAPS = (("events_overlap_s", "events_s"), ("events_deep_overlap_s", "events_deep_s"))
+# Where tests and the demo play Stripe's part, and that of the push services.
+_STAND_INS = ("STRIPE_API_BASE", "PUSH_RELAY")
 _LISTENERS = (("webhook", "listen"), ("metrics", "serve"), ("metrics", "daemon"))
 
 
@@ -56,7 +59,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         *secret_problems,
         *sections.problems,
         *_contradictions(sections, found),
-        *_api_base_problems(environ, texts),
+        *_stand_in_problems(environ, texts, sections.settings),
     ]
     if problems:
         raise SettingsError(problems)
@@ -64,6 +67,7 @@ def load(path: Path | None = None, environ: Mapping[str, str] = os.environ) -> S
         sections.settings,
         secrets=_make_secrets(texts, sections.settings.database.url),
         stripe_api_base=environ.get("STRIPE_API_BASE") or None,
+        push_relay=environ.get("PUSH_RELAY") or None,
     )
 
 
@@ -137,16 +141,23 @@ def _contradictions(sections: _Sections, found: Mapping[Key, Found]) -> Iterator
             yield f"{place}: [{other[0]}] {other[1]} and [{key[0]}] {key[1]} are both {address}"
 
 
-def _api_base_problems(environ: Mapping[str, str], texts: Mapping[str, Found]) -> Iterator[str]:
-    """Yield why STRIPE_API_BASE cannot stand: real keys go to the real Stripe and nowhere else."""
-    base = environ.get("STRIPE_API_BASE")
-    if not base:
-        return
-    if not re.fullmatch(ORIGIN, base):
-        yield "STRIPE_API_BASE: must be http://HOST:PORT or https://HOST:PORT and nothing more"
+def _stand_in_problems(
+    environ: Mapping[str, str], texts: Mapping[str, Found], settings: Settings
+) -> Iterator[str]:
+    """Yield why an address that stands in for the outside can't stand: what is live goes to the real one only."""
     key = texts.get("STRIPE_API_KEY")
-    if key is not None and str(key.value).startswith(("sk_live_", "rk_live_")):
-        yield "STRIPE_API_BASE: is refused with a live key; unset it, or use a test key"
+    is_live = key is not None and str(key.value).startswith(("sk_live_", "rk_live_"))
+    for variable in _STAND_INS:
+        base = environ.get(variable)
+        if not base:
+            continue
+        if not re.fullmatch(ORIGIN, base):
+            yield f"{variable}: must be http://HOST:PORT or https://HOST:PORT and nothing more"
+        if is_live:
+            yield f"{variable}: is refused with a live key; unset it, or use a test key"
+        elif variable == "PUSH_RELAY" and settings.stripe.mode == "live":
+            # Whoever only serves has no key to tell by.
+            yield f"{variable}: is refused in live mode; unset it"
 
 
 def _make_secrets(texts: Mapping[str, Found], database_url: SecretStr) -> Secrets:

@@ -2,12 +2,15 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from typing import Literal
+from typing import Final, Literal
 
 from reconciler.config.problems import SettingsError
 from reconciler.config.settings import Settings
 
-Need = Literal["mode", "webhook_secret", "api_key"]
+Need = Literal["mode", "webhook_secret", "api_key", "push", "push_secret"]
+
+PUSH_SECRET_MIN_BYTES: Final = 32
+"""What a secret of HMAC with SHA-256 has at least. https://www.rfc-editor.org/rfc/rfc7518#section-3.2"""
 
 # Stripe's own are much longer; this only keeps out what cannot be one.
 _WEBHOOK_SECRET = re.compile(r"whsec_[!-~]{11,}")
@@ -59,8 +62,48 @@ def _api_key_problems(settings: Settings) -> Iterator[str]:
         )
 
 
+def missing_for_push(settings: Settings) -> tuple[str, ...]:
+    """What browsers can't subscribe without, by the name under which it is set; with nothing missing, push is on."""
+    return (
+        *missing_for_sending(settings),
+        *_unset(PUSH_TOKEN_SECRET=settings.secrets.push_token_secret),
+    )
+
+
+def missing_for_sending(settings: Settings) -> tuple[str, ...]:
+    """What no notification is sent without, by the name under which it is set."""
+    key = _unset(VAPID_PRIVATE_KEY=settings.secrets.vapid_private_key)
+    return key if settings.push.subject else ("[push] subject", *key)
+
+
+def _unset(**secrets: object) -> tuple[str, ...]:
+    return tuple(name for name, value in secrets.items() if value is None)
+
+
+def _push_problems(settings: Settings) -> Iterator[str]:
+    for name in missing_for_sending(settings):
+        yield f"{name}: is empty or not set; {_PUSH_MENDS[name]}"
+
+
+def _push_secret_problems(settings: Settings) -> Iterator[str]:
+    """A secret is needed only where browsers subscribe, but a weak one is refused: whoever guesses it is any user."""
+    secret = settings.secrets.push_token_secret
+    if secret is not None and len(secret.get_secret_value().encode()) < PUSH_SECRET_MIN_BYTES:
+        yield (
+            f"PUSH_TOKEN_SECRET: is shorter than {PUSH_SECRET_MIN_BYTES} bytes;"
+            " make one with `openssl rand -base64 48`, and give it to your app too"
+        )
+
+
+_PUSH_MENDS: Mapping[str, str] = {
+    "[push] subject": 'write subject = "mailto:you@example.com", or an https:// address, in config.toml',
+    "VAPID_PRIVATE_KEY": "`reconciler push keys` makes one",
+}
+
 _CHECKS: Mapping[Need, Callable[[Settings], Iterator[str]]] = {
     "mode": _mode_problems,
     "webhook_secret": _webhook_secret_problems,
     "api_key": _api_key_problems,
+    "push": _push_problems,
+    "push_secret": _push_secret_problems,
 }

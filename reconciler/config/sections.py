@@ -45,6 +45,15 @@ Origin = Annotated[
 ]
 
 
+InvoiceUrl = Annotated[
+    str,
+    written(
+        r"(?:(?:https://[A-Za-z0-9.:-]+)?/(?!/)(?:[!-z|~]|\{id\}|\{number\})*)?",
+        'must be "", or like "https://app.example.com/invoices/{id}" or "/invoices/{number}"',
+    ),
+]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, config=_STRICT)
 class Stripe:
     """Which Stripe we talk to, and how hard."""
@@ -147,6 +156,8 @@ class Push:
     ] = ""
     ttl_s: Annotated[int, between(60, 28 * _DAY_S)] = 86_400
     max_age_s: Annotated[int, between(60, 28 * _DAY_S)] = 86_400
+    invoice_url: InvoiceUrl = ""
+    dispute_notices: bool = False
     finance_users: Words = ()
     cors_origins: Annotated[tuple[Origin, ...], AsTuple] = ()
     allowed_hosts: Annotated[tuple[Host, ...], AsTuple] = (

@@ -1,4 +1,4 @@
-"""What the program is told before it starts: all sections, the secrets, and another Stripe to talk to."""
+"""What the program is told before it starts: all sections, the secrets, and what stands in for the outside in a test."""
 
 from dataclasses import dataclass, field
 
@@ -52,3 +52,4 @@ class Settings:
     log: Log = field(default_factory=Log)
     secrets: Secrets = field(default_factory=Secrets)
     stripe_api_base: str | None = None
+    push_relay: str | None = None

@@ -24,7 +24,7 @@ from reconciler.core.invoice import (
 )
 from reconciler.core.ledger import Ledger, Rules, Standing, invoices_held_by
 from reconciler.core.matching import Rule, match, resolve
-from reconciler.core.milestones import Notice
+from reconciler.core.notice import Notice
 from reconciler.core.payment import Book, active_references, summarise
 from reconciler.core.sharing import shares
 

@@ -34,10 +34,12 @@ class ExceptionKind(StrEnum):
     DISPUTE_FX = "dispute_fx"
     NET_BELOW_ZERO = "net_below_zero"
     PAID_HERE_NOT_AT_STRIPE = "paid_here_not_at_stripe"
+    MISSING_AT_STRIPE = "missing_at_stripe"
     EVENT_DEAD = "event_dead"
     READ_FORBIDDEN = "read_forbidden"
     SWEEP_FAILING = "sweep_failing"
     WRONG_ACCOUNT_OR_MODE = "wrong_account_or_mode"
+    PUSH_REFUSED = "push_refused"
 
 
 # Money may still be on its way to the right place: these count only some time after Stripe's time.
@@ -46,6 +48,17 @@ GRACED = frozenset(
         ExceptionKind.UNMATCHED_PAYMENT,
         ExceptionKind.UNDERPAID,
         ExceptionKind.PAID_HERE_NOT_AT_STRIPE,
+    }
+)
+
+# What says that the program itself needs a hand; the other kinds are about single payments.
+OF_THE_PROGRAM = frozenset(
+    {
+        ExceptionKind.EVENT_DEAD,
+        ExceptionKind.READ_FORBIDDEN,
+        ExceptionKind.SWEEP_FAILING,
+        ExceptionKind.WRONG_ACCOUNT_OR_MODE,
+        ExceptionKind.PUSH_REFUSED,
     }
 )
 

@@ -20,6 +20,7 @@ class Rules:
     since_ms: int = 0
     grace_s: int = 900
     notice_max_age_s: int = 86_400
+    dispute_notices: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,44 +6,14 @@ milestone of its own. Facts that are older than the setting allows wake nobody.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 from reconciler.core import since
 from reconciler.core.audit import InvoiceChange, PaymentChange
-from reconciler.core.facts import SUCCEEDED, RefundFacts
 from reconciler.core.invoice import Invoice, Settlement, Share
 from reconciler.core.ledger import Ledger, Rules
-from reconciler.core.matching import Allocation
-from reconciler.core.payment import (
-    Book,
-    PaymentStatus,
-    failed_attempts,
-    payment_currency,
-    payment_status,
-    summarise,
-)
-from reconciler.core.sharing import shares
-from reconciler.core.words import gives_back, refund_word
-
-_REFUND_NOTICES = {"succeeded": "refund_done", "failed": "refund_failed"}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
-    """One notification for one user. `at_ms` is Stripe's time of the fact; the amount is in minor units.
-
-    `counts_ms` is the time by which the fact is old or new, where that is another one.
-    """
-
-    milestone: str
-    kind: str
-    user_id: str
-    invoice_id: str
-    number: str
-    amount_minor: int
-    currency: str
-    at_ms: int
-    counts_ms: int | None = None
+from reconciler.core.notice import Notice, Placed
+from reconciler.core.payment import Book, PaymentStatus, failed_attempts, payment_status
+from reconciler.core.returned import OF_DISPUTES, of_disputes, of_refunds
 
 
 def reached(
@@ -77,14 +47,6 @@ def reached(
         yield from of_payment(was, now, ledger.invoices, covered)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Placed:
-    """Everything known around one payment, and where its money is."""
-
-    book: Book
-    allocations: Sequence[Allocation] = ()
-
-
 def of_invoice(
     invoice: Invoice,
     settlement: Settlement,
@@ -114,7 +76,7 @@ def of_invoice(
 def of_payment(
     before: Placed, after: Placed, invoices: Mapping[str, Invoice], covered: Mapping[str, bool]
 ) -> Iterator[Notice]:
-    """An attempt failed and nothing has succeeded since; a refund is done, or has failed.
+    """An attempt failed and nothing has succeeded since; a refund is done, or has failed; a dispute was opened, or is decided.
 
     `covered` holds of the invoices that are there whether each is covered now.
     """
@@ -124,26 +86,8 @@ def of_payment(
         for id_ in first:
             if not covered[id_]:
                 yield from _of_attempts(before, payment, invoices[id_])
-    for refund_id, refund in payment.refunds.items():
-        kind = _kind(refund_id, payment)
-        if kind is None:
-            continue
-        is_known = _kind(refund_id, before.book) == kind
-        told = _by_user(before, refund_id, invoices) if is_known else {}
-        for user_id, parts in _by_user(after, refund_id, invoices).items():
-            if user_id not in told:
-                yield Notice(
-                    milestone=f"{kind}:{refund_id}",
-                    kind=kind,
-                    user_id=user_id,
-                    invoice_id=parts[0][0].id,
-                    number=", ".join(invoice.number for invoice, _ in parts if invoice.number),
-                    amount_minor=sum(part_minor for _, part_minor in parts),
-                    currency=payment_currency(payment),
-                    at_ms=refund.statuses[refund_word(refund)],
-                    # A read of today may be the first that shows a refund of last year.
-                    counts_ms=refund.created_ms,
-                )
+    yield from of_refunds(before, after, invoices)
+    yield from of_disputes(before, after, invoices)
 
 
 def _of_attempts(before: Placed, payment: Book, invoice: Invoice) -> Iterator[Notice]:
@@ -163,52 +107,14 @@ def _of_attempts(before: Placed, payment: Book, invoice: Invoice) -> Iterator[No
             )
 
 
-def _kind(refund_id: str, payment: Book) -> str | None:
-    """What there is to tell of a refund; None while there is nothing."""
-    refund = payment.refunds.get(refund_id)
-    if refund is None:
-        return None
-    word = refund_word(refund)
-    if word == SUCCEEDED and not gives_back(refund, payment.facts.charges):
-        return None
-    return _REFUND_NOTICES.get(word)
-
-
-def _by_user(
-    placed: Placed, refund_id: str, invoices: Mapping[str, Invoice]
-) -> dict[str, list[tuple[Invoice, int]]]:
-    """Whose invoices a refund concerns, each with the part that is cut from it; together never more than the refund.
-
-    What is at no invoice is given back first; the refunds before this one may have done so already.
-    """
-    payment, whole = placed.book, summarise(placed.book)
-    order = sorted(payment.refunds, key=lambda id_: (payment.refunds[id_].created_ms or 0, id_))
-    before = [payment.refunds[id_] for id_ in order[: order.index(refund_id)]]
-    standing = [each for each in before if gives_back(each, payment.facts.charges)]
-    alone = replace(
-        whole,
-        received_minor=whole.received_minor - sum(map(_amount_minor, standing)),
-        refunded_minor=_amount_minor(payment.refunds[refund_id]),
-        refund_pending_minor=0,
-        disputed_minor=0,
-    )
-    found: dict[str, list[tuple[Invoice, int]]] = {}
-    for id_, share in shares(alone, placed.allocations).items():
-        invoice = invoices.get(id_)
-        if invoice is not None and invoice.user_id is not None and share.refunded_minor > 0:
-            found.setdefault(invoice.user_id, []).append((invoice, share.refunded_minor))
-    return found
-
-
-def _amount_minor(refund: RefundFacts) -> int:
-    return max(refund.amounts, default=0)
-
-
 def fresh(notices: Sequence[Notice], rules: Rules, now_ms: int) -> tuple[Notice, ...]:
-    """Drop what is too old to wake anybody: a backfill of last year is silent."""
+    """Drop what is not asked for, and what is too old to wake anybody: a backfill of last year is silent."""
     oldest_ms = max(rules.since_ms, now_ms - rules.notice_max_age_s * 1000)
+    unwanted = frozenset() if rules.dispute_notices else OF_DISPUTES
     return tuple(
         each
         for each in notices
-        if each.at_ms >= oldest_ms and (each.counts_ms is None or each.counts_ms >= rules.since_ms)
+        if each.kind not in unwanted
+        and each.at_ms >= oldest_ms
+        and (each.counts_ms is None or each.counts_ms >= rules.since_ms)
     )

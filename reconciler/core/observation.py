@@ -169,9 +169,12 @@ class SessionSeen:
     frozen: bool = False
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class TransactionSeen:
-    """A balance transaction (https://docs.stripe.com/api/balance_transactions/object), in the settlement currency."""
+    """A balance transaction (https://docs.stripe.com/api/balance_transactions/object), in the settlement currency.
+
+    It has an order, so that two contradicting ones of one id can be written down in one way only.
+    """
 
     id: str
     source: str

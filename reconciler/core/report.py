@@ -15,7 +15,7 @@ from reconciler.core.drift import Drift
 
 
 class RunState(StrEnum):
-    """How far a run has come. Only `complete` has looked at all of its range."""
+    """How far a run has come. Only `complete` has looked at all of its range; one whose program was killed is cut off."""
 
     QUEUED = "queued"
     RUNNING = "running"
@@ -65,7 +65,7 @@ class ListCount:
     """One list of Stripe's over the covered interval: how many objects it has there and here.
 
     `left_alone` are those that are none of ours (a Session that sets up a card), and that we do not keep. `gap` is the number
-    of ids that are on one side only; 0 where the list ties out.
+    of objects that Stripe's list has and our books do not have, after all; 0 where the list ties out.
     """
 
     name: str
@@ -219,7 +219,10 @@ class SignedChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
-    """All of it. What may be long is asked for anew each time that it is read, a page at a time, so that memory is not its length."""
+    """All of it. What may be long is asked for anew each time that it is read, a page at a time, so that memory is not its length.
+
+    `open_questions` are what else of these payments and invoices is in the queue, and is no difference.
+    """
 
     head: RunHead
     made_at: datetime
@@ -229,6 +232,7 @@ class Report:
     sales: tuple[SalesDay, ...] = ()
     payouts: tuple[PayoutLine, ...] = ()
     changed_since_signed: tuple[SignedChange, ...] = ()
+    open_questions: int = 0
     differences: Callable[[], Iterable[Discrepancy]] = field(default=tuple)
     payments: Callable[[], Iterable[PaymentLine]] = field(default=tuple)
     refunds: Callable[[], Iterable[ReturnLine]] = field(default=tuple)

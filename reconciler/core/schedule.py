@@ -53,6 +53,11 @@ def retry_after_ms(attempts: int) -> int | None:
     return min(HOUR_MS, 5 * SECOND_MS << 2 * max(0, attempts - 1))
 
 
+def resend_after_ms(attempts: int) -> int:
+    """How long a message waits after so many failed attempts to send it; how often it is tried its expiry bounds."""
+    return min(HOUR_MS, 15 * SECOND_MS << min(16, max(0, attempts - 1)))
+
+
 class Window(NamedTuple):
     """A stretch of Stripe's time in milliseconds: `since_ms` included, `until_ms` not."""
 

@@ -16,7 +16,7 @@ from reconciler import metrics
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.lateness import Told
 from reconciler.core.observation import Source
-from reconciler.db import lateness, payments, queries
+from reconciler.db import deliveries, lateness, payments, queries
 from reconciler.db.events import EventState
 from reconciler.db.session import Database, StatementFailed, StorageUnavailable, Tx
 
@@ -115,6 +115,7 @@ def _read(tx: Tx, now: datetime) -> metrics.Values:
     # A look that was asked for is no look before Stripe was read.
     late_since += [look_asked_at] if look_asked_at is not None else []
     exceptions = queries.open_exception_counts(tx, now=now)
+    messages, message_made_at = deliveries.backlog(tx)
     return {
         metrics.DATABASE_UP: {(): 1.0},
         metrics.SWEEP_LAG: {
@@ -134,6 +135,8 @@ def _read(tx: Tx, now: datetime) -> metrics.Values:
         metrics.EXCEPTIONS_OPEN: {
             (each.value,): exceptions.get(each.value, 0) for each in ExceptionKind
         },
+        metrics.PUSH_WAITING: {(): messages},
+        metrics.PUSH_AGE: {(): _since(message_made_at, now)},
     }
 
 

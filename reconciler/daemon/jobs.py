@@ -3,11 +3,12 @@
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import time, timedelta
+from datetime import datetime, time, timedelta
 from typing import Final
 
 from reconciler.daemon.pulse import beat
-from reconciler.db import sightings, sweeps
+from reconciler.db import deliveries, sightings, sweeps, touched
+from reconciler.outbox import TICK_S, Outbox
 from reconciler.poll import (
     Depth,
     Poller,
@@ -62,9 +63,15 @@ class Timing:
     night: time = time(2, 17)
 
 
-def jobs_of(poller: Poller, timing: Timing, manual: Poller) -> list[Job]:
-    """All jobs of a daemon; the runs that people left to it go by `manual`, whose requests have a budget of their own."""
+def jobs_of(
+    poller: Poller, timing: Timing, manual: Poller, outbox: Outbox | None = None
+) -> list[Job]:
+    """All jobs of a daemon; the runs that people left to it go by `manual`, whose requests have a budget of their own.
+
+    Without an outbox nobody looks at the notifications.
+    """
     return [
+        *([Job(name="push", every_s=TICK_S, work=outbox.tick)] if outbox is not None else ()),
         Job(name="runs", every_s=RUNS_S, work=lambda: run_waiting(manual)),
         *_of_events(poller, timing),
         *_of_lists(poller, timing),
@@ -141,7 +148,13 @@ def _forget(poller: Poller) -> None:
     with recorded(poller, "forget"):
         with poller.db.writing() as tx:
             sweeps.forget(tx, before)
-        while True:
-            with poller.db.writing() as tx:
-                if not sightings.forget(tx, before, limit=FORGET_AT_ONCE):
-                    return
+        for forget in (sightings.forget, deliveries.forget, touched.forget):
+            _forget_all(poller, forget, before)
+
+
+def _forget_all(poller: Poller, forget: Callable[..., int], before: datetime) -> None:
+    """Delete in many small transactions, so that nobody waits for long."""
+    while True:
+        with poller.db.writing() as tx:
+            if not forget(tx, before, limit=FORGET_AT_ONCE):
+                return

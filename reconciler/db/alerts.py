@@ -5,6 +5,7 @@ An alert is an exception row that its cause opens and closes, once a (kind, subj
 
 from collections.abc import Iterable
 from datetime import datetime
+from typing import NamedTuple
 
 from sqlalchemy import exists, select
 from sqlalchemy import update as update_rows
@@ -54,6 +55,37 @@ def is_open(tx: Tx, *, kind: ExceptionKind, subject: str) -> bool:
     column = exceptions.c
     mine = (column.kind == kind.value) & (column.subject == subject) & (column.state != "cleared")
     return tx.scalar(select(exists().where(mine))) is True
+
+
+class Resolved(NamedTuple):
+    """Who has taken an exception off the queue, and why."""
+
+    by: str
+    reason: str
+
+
+def resolved(tx: Tx, *, kind: ExceptionKind, subject: str, fingerprint: str) -> Resolved | None:
+    """Who has resolved an exception that still says the same; None if nobody has."""
+    column = exceptions.c
+    row = tx.execute(
+        select(column.resolved_by, column.reason).where(
+            column.kind == kind.value,
+            column.subject == subject,
+            column.state == "resolved",
+            column.fingerprint == fingerprint,
+        )
+    ).one_or_none()
+    return None if row is None else Resolved(row.resolved_by or "", row.reason or "")
+
+
+def subjects(tx: Tx, *, kind: ExceptionKind) -> set[str]:
+    """What exceptions of a kind are about that are open, or resolved by a person while their cause goes on."""
+    column = exceptions.c
+    return set(
+        tx.scalars(
+            select(column.subject).where(column.kind == kind.value, column.state != "cleared")
+        )
+    )
 
 
 def close_alerts(tx: Tx, *, kind: ExceptionKind, subjects: Iterable[str], now: datetime) -> None:

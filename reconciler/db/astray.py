@@ -50,20 +50,25 @@ def next_stretch(  # noqa: PLR0913 - a stretch of a list that three settings sha
     id_ = invoices.column("id")
     end = select(id_).where(beyond(invoices, after)).order_by(id_).offset(length - 1).limit(1)
     last = tx.scalar(end)
-    looked = exists().where(
-        lookups.c.invoice_id == invoices.text("id"),
-        lookups.c.asked == _asked(invoices),
-        lookups.c.looked_at >= looked_since,
-    )
-    is_new = ~looked.correlate_except(lookups)
-    is_astray = or_(
-        and_(_differs(invoices, payable), or_(is_new, _settled_since(invoices))),
-        and_(or_(_is_called(invoices), _is_claimed(invoices)), is_new),
-    )
+    is_astray = _is_astray(invoices, payable, looked_since)
     asked = select(id_).where(beyond(invoices, after), is_astray).order_by(id_)
     if last is not None:
         asked = asked.where(id_ <= last)
     return Stretch([str(each) for each in tx.scalars(asked)], None if last is None else str(last))
+
+
+def waits(
+    tx: Tx,
+    invoices: InvoiceTable,
+    payable: Iterable[str],
+    ids: Sequence[str],
+    *,
+    looked_since: datetime,
+) -> bool:
+    """Whether the app has changed or added one of these invoices, and it will be settled again."""
+    mine = invoices.column("id").in_(invoices.values("id", ids))
+    is_astray = _is_astray(invoices, payable, looked_since)
+    return tx.scalar(select(invoices.column("id")).where(mine, is_astray).limit(1)) is not None
 
 
 def stays_apart(
@@ -94,6 +99,21 @@ def next_gone(tx: Tx, invoices: InvoiceTable, *, after: str, length: int) -> Str
     mine = id_.in_(invoices.values("id", ids))
     there = {str(each) for each in tx.scalars(select(id_).where(mine, invoices.rows()))}
     return Stretch([each for each in ids if each not in there], last)
+
+
+def _is_astray(
+    invoices: InvoiceTable, payable: Iterable[str], looked_since: datetime
+) -> ColumnElement[bool]:
+    looked = exists().where(
+        lookups.c.invoice_id == invoices.text("id"),
+        lookups.c.asked == _asked(invoices),
+        lookups.c.looked_at >= looked_since,
+    )
+    is_new = ~looked.correlate_except(lookups)
+    return or_(
+        and_(_differs(invoices, payable), or_(is_new, _settled_since(invoices))),
+        and_(or_(_is_called(invoices), _is_claimed(invoices)), is_new),
+    )
 
 
 def _settled_since(invoices: InvoiceTable) -> ColumnElement[bool]:

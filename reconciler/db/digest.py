@@ -13,8 +13,10 @@ from reconciler.db.session import Tx
 # The app's own word decides over the first, and how it went with Stripe over the others: none is a function of evidence.
 _NOT_OF_EVIDENCE = (
     ExceptionKind.PAID_HERE_NOT_AT_STRIPE.value,
+    ExceptionKind.MISSING_AT_STRIPE.value,
     ExceptionKind.READ_FORBIDDEN.value,
     ExceptionKind.SWEEP_FAILING.value,
+    ExceptionKind.PUSH_REFUSED.value,
 )
 
 _DIGESTED: tuple[tuple[Table, tuple[str, ...]], ...] = (

@@ -3,9 +3,11 @@
 `load` brings everything that is known around the objects of a batch; `store` writes the rows that differ.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import Any, Final, TypeVar
 
 import msgspec
 from sqlalchemy import Table, select
@@ -53,7 +55,12 @@ def decode(text: str, kind: type[T]) -> T:
 class Keys:
     """Which objects a batch of evidence speaks of, and what they name."""
 
-    def __init__(self, observations: Iterable[Observation], payment_ids: Iterable[str]) -> None:
+    def __init__(
+        self,
+        observations: Iterable[Observation],
+        payment_ids: Iterable[str],
+        objects: Mapping[str, Iterable[str]],
+    ) -> None:
         self.payments: set[str] = set()
         self.charges: set[str] = set()
         self.refunds: set[str] = set()
@@ -63,6 +70,8 @@ class Keys:
         for id_ in payment_ids:
             # A Session that asked for no money names an invoice as a payment does, and is none.
             (self.sessions if id_.startswith("cs_") else self.payments).add(id_)
+        for name, ids in objects.items():
+            getattr(self, name).update(ids)
         for each in observations:
             self._add(each.projection)
 
@@ -97,15 +106,22 @@ class Keys:
             self.charges.add(charge)
 
 
-def load(tx: Tx, observations: Iterable[Observation], payment_ids: Iterable[str] = ()) -> Known:
+def load(
+    tx: Tx,
+    observations: Iterable[Observation],
+    payment_ids: Iterable[str] = (),
+    objects: Mapping[str, Iterable[str]] = MappingProxyType({}),
+) -> Known:
     """Read all that is known around the observed objects; a fixed number of statements, whatever the batch.
+
+    `objects` are ids of others that are asked for: of "refunds", "disputes", "sessions", "transactions" or "charges".
 
     An object that is found by its charge may belong to a payment that nobody named. Its payment is then read too, because
     a book with half of its facts would be decided as if the other half were not true.
     """
     seen, wanted = tuple(observations), set(payment_ids)
     while True:
-        known = _load_once(tx, Keys(seen, wanted))
+        known = _load_once(tx, Keys(seen, wanted, objects))
         owners = {known.owner_of(id_) for id_ in _around(known)} - {None}
         unread = {id_ for id_ in owners if id_ is not None} - known.payments.keys() - wanted
         if not unread:
@@ -198,12 +214,9 @@ def _load(tx: Tx, table: Table, kind: type[T], *asked: tuple[Any, Iterable[str]]
 
 def store_around(tx: Tx, before: Known, after: Known) -> None:
     """Write refunds, disputes, Sessions and balance transactions that differ, or whose payment became known."""
-    upsert(tx, tables.refunds, _changed(before, after, before.refunds, after.refunds, _refund))
-    upsert(tx, tables.disputes, _changed(before, after, before.disputes, after.disputes, _dispute))
-    sessions = _changed(before, after, before.sessions, after.sessions, _session)
-    upsert(tx, tables.checkout_sessions, sessions)
-    moved = _changed(before, after, before.transactions, after.transactions, _transaction)
-    upsert(tx, tables.balance_transactions, moved)
+    for each in AROUND:
+        old, new = getattr(before, each.name), getattr(after, each.name)
+        upsert(tx, each.table, _changed(before, after, old, new, each.columns))
 
 
 def _changed(
@@ -264,6 +277,24 @@ def _transaction(facts: TransactionFacts) -> Row:
         "created": moment(seen.created_ms),
         "available_on": moment(seen.available_on_ms),
     }
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """A kind of object around a payment: its name in `Known`, its table, its facts, and the columns that follow from them."""
+
+    name: str
+    table: Table
+    kind: Any
+    columns: Callable[[Any], Row]
+
+
+AROUND: Final = (
+    Around("refunds", tables.refunds, RefundFacts, _refund),
+    Around("disputes", tables.disputes, DisputeFacts, _dispute),
+    Around("sessions", tables.checkout_sessions, SessionFacts, _session),
+    Around("transactions", tables.balance_transactions, TransactionFacts, _transaction),
+)
 
 
 def _at(at_ms: int | None) -> datetime | None:

@@ -1,4 +1,4 @@
-"""Who may sweep? One daemon at a time, and one that was paused must not go on as if nothing had happened.
+"""Who may sweep, or go on with a manual run? One program at a time, and one that was paused must not go on as if nothing had happened.
 
 A lease is held until a moment and renewed before it. Its token grows with every change of hands, and is asked for in each
 transaction that moves a cursor (a fencing token: https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html).
@@ -39,7 +39,7 @@ def hold(tx: Tx, name: str, holder: str, token: int | None, *, ttl: timedelta) -
         first = {"name": name, "holder": holder, "token": 1, "expires_at": now + ttl}
         insert_new(tx, leases, [first])
         return 1
-    if found.token != token and now < found.expires_at <= now + 2 * ttl:
+    if found.token != token and _lasts(found, now, ttl):
         return None
     ours = found.token if found.token == token else found.token + 1
     tx.execute(
@@ -63,6 +63,16 @@ def require(tx: Tx, name: str, token: int | None) -> None:
     found = current(tx, name)
     if found is None or found.token != token:
         raise LeaseLost
+
+
+def is_held(tx: Tx, name: str, *, ttl: timedelta) -> bool:
+    """Whether somebody holds the lease at this moment."""
+    found = current(tx, name)
+    return found is not None and _lasts(found, _now(tx), ttl)
+
+
+def _lasts(found: Lease, now: datetime, ttl: timedelta) -> bool:
+    return now < found.expires_at <= now + 2 * ttl
 
 
 def current(tx: Tx, name: str) -> Lease | None:

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Column, MetaData, String, Table, inspect, select
 from sqlalchemy.schema import CreateSchema
 
-from reconciler.db.run_tables import metadata
+from reconciler.db.push_tables import metadata
 from reconciler.db.session import Database, StatementFailed, Tx
 
 VERSION_TABLE = "schema_version"

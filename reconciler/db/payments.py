@@ -73,7 +73,7 @@ def store(tx: Tx, changes: Sequence[PaymentChange], *, source: Source, now: date
         [
             {"payment_id": each.book.id, "kind": kind, "value": value}
             for each in changed
-            for kind, value in sorted(_references(each.book))
+            for kind, value in sorted(references_of(each.book))
         ],
     )
 
@@ -93,7 +93,8 @@ def _bring_checks_forward(tx: Tx, rows: Sequence[Row]) -> None:
         )
 
 
-def _references(book: Book) -> set[tuple[str, str]]:
+def references_of(book: Book) -> set[tuple[str, str]]:
+    """Every name (kind, value) that a payment carries, its charges too."""
     of_charges = (each for charge in book.facts.charges.values() for each in charge.references)
     of_sessions = (each for session in book.sessions.values() for each in session.references)
     named = (*book.facts.intent.references, *of_charges, *of_sessions)

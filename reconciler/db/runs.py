@@ -1,11 +1,11 @@
 """Which manual runs were there, and how far has each come?
 
 A run's row is made when it is asked for. Only `end` says that it is complete, and only once every stretch of every list was
-looked at: a row that a killed program left behind still says `running`.
+looked at. A row that a killed program left behind still says `running`: it is told as cut off once nobody holds the run.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -16,6 +16,7 @@ from reconciler.core.drift import Drift
 from reconciler.core.observation import moment, ms
 from reconciler.core.report import Discrepancy, Outcome, RunHead, RunState
 from reconciler.core.schedule import Window
+from reconciler.db import holds
 from reconciler.db.rows import Row, upsert
 from reconciler.db.run_tables import (
     discrepancies,
@@ -27,6 +28,7 @@ from reconciler.db.session import Database, Tx
 
 PAGE: Final = 1000
 STOPPED: Final = "it was stopped"
+KILLED: Final = "it was killed, or its machine was"
 Sums = Mapping[str, Mapping[str, tuple[int, int]]]
 
 
@@ -34,7 +36,7 @@ Sums = Mapping[str, Mapping[str, tuple[int, int]]]
 class Slice:
     """A stretch of one list that was read to its end.
 
-    `gap` is the number of ids that are on one side only; `sums` is, by day and currency, how many objects Stripe's list has
+    `gap` is the number of objects that only Stripe's list has; `sums` is, by day and currency, how many objects Stripe's list has
     there and what they are worth together.
     """
 
@@ -66,33 +68,13 @@ def head(tx: Tx, run_id: int) -> RunHead | None:
     """The row of a run; None if there is none."""
     found = tx.execute(select(reconcile_runs).where(reconcile_runs.c.id == run_id))
     row = found.mappings().first()
-    return _head(row) if row is not None else None
+    return told(tx, row) if row is not None else None
 
 
 def newest(tx: Tx, limit: int) -> list[RunHead]:
     """The runs that were asked for last, the newest first."""
     asked = select(reconcile_runs).order_by(reconcile_runs.c.id.desc()).limit(limit)
-    return [_head(row) for row in tx.execute(asked).mappings()]
-
-
-def leave_to_daemon(tx: Tx, run_id: int) -> None:
-    """Let the daemon run it, or go on with it."""
-    mine = reconcile_runs.c.id == run_id
-    tx.execute(
-        update(reconcile_runs).where(mine).values(by_daemon=True, state=RunState.QUEUED.value)
-    )
-
-
-def of_daemon(tx: Tx) -> list[RunHead]:
-    """At most a page of runs that the daemon has to do, or to go on with after it was stopped or killed; the oldest first.
-
-    One that was cut off for another reason waits for a person: it would be cut off again, and again.
-    """
-    column = reconcile_runs.c
-    begun = (RunState.QUEUED.value, RunState.RUNNING.value)
-    was_stopped = (column.state == RunState.CUT_OFF.value) & (column.error == STOPPED)
-    waiting = select(reconcile_runs).where(column.by_daemon, column.state.in_(begun) | was_stopped)
-    return [_head(r) for r in tx.execute(waiting.order_by(column.id).limit(PAGE)).mappings()]
+    return [told(tx, row) for row in tx.execute(asked).mappings().all()]
 
 
 def begin(tx: Tx, run_id: int, covered: Window, *, day_not_over: bool, now: datetime) -> None:
@@ -118,8 +100,8 @@ class End:
     """How a run, or a part of one, ended: `requests` are those of this part, `error` is why it was cut off."""
 
     state: RunState
-    requests: int
-    objects: int
+    requests: int = 0
+    objects: int = 0
     closing: Mapping[str, int] | None = None
     error: str | None = None
 
@@ -274,6 +256,14 @@ def _slice(row: Row) -> Slice:
         gap=row["gap"],
         sums={day: {c: (n, net) for c, (n, net) in each.items()} for day, each in sums.items()},
     )
+
+
+def told(tx: Tx, row: Row) -> RunHead:
+    """A run's row as it is told: one at which nobody is any more was cut off, whatever its last word was."""
+    head = _head(row)
+    if head.state is RunState.RUNNING and not holds.is_held(tx, head.id):
+        return replace(head, state=RunState.CUT_OFF, error=KILLED)
+    return head
 
 
 def _head(row: Row) -> RunHead:

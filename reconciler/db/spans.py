@@ -1,4 +1,4 @@
-"""What do our books hold of a stretch of Stripe's time, and what did a run change in them?
+"""What do our books hold of a stretch of Stripe's time?
 
 For the manual run. Every answer is bounded by its caller: a page, or the objects of a slice.
 """
@@ -12,14 +12,12 @@ from sqlalchemy import ColumnElement, Table, and_, func, or_, select
 
 from reconciler.core.doubts import FetchKind
 from reconciler.core.observation import moment
-from reconciler.core.payment import Book, PaymentStatus
+from reconciler.core.payment import PaymentStatus
 from reconciler.core.schedule import Window
 from reconciler.core.words import DISPUTE_OVER, REFUND_IN_FLIGHT
 from reconciler.db.books import within
-from reconciler.db.facts import decode, encode
 from reconciler.db.members import one_of
-from reconciler.db.rows import Row, insert_new
-from reconciler.db.run_tables import reconcile_slices, reconcile_touched
+from reconciler.db.rows import Row
 from reconciler.db.session import Tx
 from reconciler.db.sweeps import RunState
 from reconciler.db.tables import (
@@ -138,39 +136,6 @@ def _around(
         for row in tx.execute(asked.order_by(column.id)):
             found[row.payment_id] = (*found.get(row.payment_id, ()), (kind.value, row.id))
     return found
-
-
-def is_taken(tx: Tx, run_id: int, name: str, window: Window) -> bool:
-    """Whether another finished stretch of a run's list has a part of a window."""
-    column = reconcile_slices.c
-    since, until = moment(window.since_ms), moment(window.until_ms)
-    mine = and_(column.run_id == run_id, column.list == name, column.is_done)
-    other = or_(column.since != since, column.until != until)
-    asked = select(column.since).where(mine, other, column.since < until, column.until > since)
-    return tx.execute(asked.limit(1)).first() is not None
-
-
-def touch(tx: Tx, run_id: int, before: Mapping[str, Book | None]) -> None:
-    """Remember what was known of payments before a run first changed them; what it remembers already stays."""
-    rows = [
-        {
-            "run_id": run_id,
-            "payment_id": id_,
-            "before": encode(book) if book is not None else None,
-        }
-        for id_, book in sorted(before.items())
-    ]
-    insert_new(tx, reconcile_touched, rows)
-
-
-def touched(tx: Tx, run_id: int, *, after: str) -> dict[str, Book | None]:
-    """A page of the payments that a run changed, in order, as they were before it; None for those that were not known."""
-    column = reconcile_touched.c
-    asked = select(column.payment_id, column.before).where(
-        column.run_id == run_id, column.payment_id > after
-    )
-    rows = tx.execute(asked.order_by(column.payment_id).limit(PAGE))
-    return {id_: decode(text, Book) if text is not None else None for id_, text in rows}
 
 
 def invoices_of(tx: Tx, payment_ids: Collection[str]) -> dict[str, tuple[str, ...]]:

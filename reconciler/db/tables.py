@@ -323,6 +323,8 @@ fetches = Table(
     PrimaryKeyConstraint("kind", "object_id"),
 )
 
+_PENDING = text("state = 'pending'")
+
 notifications = Table(
     "notifications",
     metadata,
@@ -338,7 +340,7 @@ notifications = Table(
     Column("state", Text, nullable=False, server_default=text("'pending'")),
     Column("enqueued_at", UtcDateTime, nullable=False),
     UniqueConstraint("milestone", "user_id"),
-    Index("ix_notifications_state", "state"),
+    Index("ix_notifications_pending", "id", sqlite_where=_PENDING, postgresql_where=_PENDING),
 )
 
 webhook_health = Table(

@@ -64,6 +64,13 @@ _PAYMENT_LATENESS: Final = Histogram(
     buckets=(1, 2, 5, 10, 30, 60, 120, 300, 900, 3600, 21_600, 86_400),
 )
 
+_PUSH_ANSWERS: Final = Counter(
+    "reconciler_push_answers",
+    "Messages that were sent to push services, by what their answer means.",
+    ["answer"],
+    registry=None,
+)
+
 Instruments: TypeAlias = Sequence[Collector]
 
 OF_SERVE: Final[Instruments] = (_WEBHOOKS, _WEBHOOK_DURATION)
@@ -75,6 +82,7 @@ OF_DAEMON: Final[Instruments] = (
     _CLOCK_AHEAD,
     _PAYMENTS,
     _PAYMENT_LATENESS,
+    _PUSH_ANSWERS,
 )
 
 
@@ -129,3 +137,14 @@ def payment_told(source: str, late_s: float | None) -> None:
     _PAYMENTS.labels(source).inc()
     if late_s is not None:
         _PAYMENT_LATENESS.labels(source).observe(late_s)
+
+
+def push_expected(answers: Iterable[str]) -> None:
+    """Begin to count the answers of push services at 0."""
+    for answer in answers:
+        _PUSH_ANSWERS.labels(answer)
+
+
+def push_answered(answer: str) -> None:
+    """Count a message by the answer of its push service."""
+    _PUSH_ANSWERS.labels(answer).inc()

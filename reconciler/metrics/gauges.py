@@ -53,6 +53,12 @@ CHECK_OVERDUE: Final = Gauge(
 EXCEPTIONS_OPEN: Final = Gauge(
     "reconciler_exceptions_open", "What needs a person now, by kind.", ("kind",)
 )
+PUSH_WAITING: Final = Gauge(
+    "reconciler_push_waiting", "Messages that wait to be sent to push services."
+)
+PUSH_AGE: Final = Gauge(
+    "reconciler_push_oldest_age_seconds", "Since when the message waits that waits the longest."
+)
 
 AT_SCRAPE: Final = (
     DATABASE_UP,
@@ -65,6 +71,8 @@ AT_SCRAPE: Final = (
     FETCH_AGE,
     CHECK_OVERDUE,
     EXCEPTIONS_OPEN,
+    PUSH_WAITING,
+    PUSH_AGE,
 )
 
 Values: TypeAlias = Mapping[Gauge, Mapping[tuple[str, ...], float]]

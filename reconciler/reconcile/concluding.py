@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import islice
 from typing import Final
 
@@ -14,21 +15,22 @@ from reconciler.core.known import books
 from reconciler.core.observation import moment
 from reconciler.core.payment import Book, PaymentStatus, Summary, summarise
 from reconciler.core.report import Discrepancy, Outcome
-from reconciler.db import facts, payments, runs, spans
+from reconciler.db import facts, holds, payments, runs, spans, touched
 from reconciler.db import invoices as invoice_rows
-from reconciler.db.ended import require_open
 from reconciler.db.rows import Row
 from reconciler.db.session import Tx
 from reconciler.reconcile.foreseeing import Foresight
+from reconciler.reconcile.going import Run
 from reconciler.reconcile.hands import known_before
 from reconciler.reconcile.novelty import says_more
-from reconciler.reconcile.slicing import Run
+from reconciler.reconcile.patience import reading, writing
 from reconciler.reconcile.telling import (
     NAMES,
     Matter,
     Witness,
     feeless,
     for_a_person,
+    together,
     told,
     witness,
 )
@@ -57,42 +59,53 @@ def conclude_dry(run: Run, foresight: Foresight, began: datetime) -> None:
 
 
 def _begin(run: Run, began: datetime) -> Witness:
-    with run.poller.db.writing() as tx:
-        require_open(tx, run.id)
+    def forget(tx: Tx) -> None:
+        holds.require(tx, run.id, run.token)
         runs.forget_differences(tx, run.id, but=Drift.MISSING_AT_STRIPE)
-    with run.poller.db.reading() as tx:
-        return witness(tx, began)
+
+    writing(run.poller, forget)
+    return reading(run.poller, lambda tx: witness(tx, began))
 
 
 def _keep(run: Run, found: Iterable[Discrepancy]) -> None:
     left = iter(found)
     while page := list(islice(left, _AT_ONCE)):
-        with run.poller.db.writing() as tx:
-            require_open(tx, run.id)
-            runs.keep_differences(tx, run.id, page)
+        writing(run.poller, partial(_keep_page, run=run, page=page))
+
+
+def _keep_page(tx: Tx, run: Run, page: Sequence[Discrepancy]) -> None:
+    holds.require(tx, run.id, run.token)
+    runs.keep_differences(tx, run.id, page)
 
 
 def _put_right(run: Run, who: Witness) -> Iterator[Discrepancy]:
     """The differences between what was known before the run and what is known now, a page at a time."""
+    beside = reading(run.poller, partial(touched.beside, run_id=run.id))
     after = ""
     while True:
-        with run.poller.db.reading() as tx:
-            before = spans.touched(tx, run.id, after=after)
-            found = _page_put_right(tx, before, who)
+        before = reading(run.poller, partial(touched.touched, run_id=run.id, after=after))
         if not before:
             return
-        yield from found
+        yield from reading(
+            run.poller, partial(_page_put_right, before=before, who=who, beside=beside)
+        )
         after = max(before)
 
 
-def _page_put_right(tx: Tx, before: dict[str, Book | None], who: Witness) -> list[Discrepancy]:
+def _page_put_right(
+    tx: Tx, before: dict[str, Book | None], who: Witness, beside: Sequence[int]
+) -> list[Discrepancy]:
     new = payments.summaries(tx, [id_ for id_, book in before.items() if book is None])
     old = [id_ for id_, book in before.items() if book is not None]
     now = books(facts.load(tx, [], old)) if old else {}
     found = [missing_here(each) for each in new.values() if not each.is_foreign]
     found += [each for id_ in old if id_ in now for each in compare(before[id_], now[id_])]
     belongs = spans.invoices_of(tx, before)
-    return [told(each, belongs.get(each.payment_id, ()), who, Outcome.REPAIRED) for each in found]
+    others = touched.shared(tx, beside, before)
+    repaired = [
+        told(each, belongs.get(each.payment_id, ()), who, Outcome.REPAIRED) for each in found
+    ]
+    return [together(each, others.get(each.payment_id, ())) for each in repaired]
 
 
 def _would_put_right(found: Foreseen, who: Witness) -> Iterator[Discrepancy]:
@@ -188,18 +201,13 @@ def _for_people(run: Run, would: _Foreseen) -> Iterator[Discrepancy]:
     """What of the range is in the queue, or would be."""
     yield from would.matters.values()
     after = 0
-    while True:
-        with run.poller.db.reading() as tx:
-            page = spans.open_exceptions(tx, _KINDS, after=after)
-            left = [row for row in page if (row["kind"], row["subject"]) not in would.over]
-            found = _of_queue(run, tx, left)
-        if not page:
-            return
-        yield from found
+    while page := reading(run.poller, partial(spans.open_exceptions, kinds=_KINDS, after=after)):
+        left = [row for row in page if (row["kind"], row["subject"]) not in would.over]
+        yield from reading(run.poller, partial(_of_queue, run=run, rows=left))
         after = page[-1]["id"]
 
 
-def _of_queue(run: Run, tx: Tx, rows: Sequence[Row]) -> list[Discrepancy]:
+def _of_queue(tx: Tx, run: Run, rows: Sequence[Row]) -> list[Discrepancy]:
     """What belongs to the range of a page of the queue."""
     of_payments = {r["subject"] for r in rows if r["kind"] == ExceptionKind.UNMATCHED_PAYMENT.value}
     ids = sorted({row["subject"] for row in rows} - of_payments)
@@ -229,11 +237,7 @@ def _feeless(run: Run, would: _Foreseen) -> Iterator[Discrepancy]:
     """What was paid in the range, and has no fee yet."""
     yield from would.feeless
     after = ""
-    while True:
-        with run.poller.db.reading() as tx:
-            page = spans.without_fee(tx, run.covered, after=after)
-        if not page:
-            return
+    while page := reading(run.poller, partial(spans.without_fee, paid=run.covered, after=after)):
         yield from (feeless(row) for row in page if row["id"] not in would.payments)
         after = page[-1]["id"]
 

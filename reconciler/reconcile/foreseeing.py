@@ -34,9 +34,9 @@ from reconciler.poll.lists import BATCH_MAX, items_of
 from reconciler.poll.poller import Poller
 from reconciler.poll.runs import Tally
 from reconciler.reconcile.clusters import Clusters, packed
+from reconciler.reconcile.going import RunCut
 from reconciler.reconcile.hands import TRANSACTION, Hand
 from reconciler.reconcile.novelty import says_more
-from reconciler.reconcile.slicing import RunCut
 from reconciler.stripe_api.pager import Page
 from reconciler.stripe_api.problems import ProblemKind, StripeProblem
 from reconciler.stripe_api.reading import read_object

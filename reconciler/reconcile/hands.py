@@ -10,7 +10,7 @@ from reconciler.core.doubts import FetchKind
 from reconciler.core.facts import PaymentFacts
 from reconciler.core.observation import Source
 from reconciler.core.payment import Book
-from reconciler.db import spans
+from reconciler.db import touched
 from reconciler.db.evidence import Fetch
 from reconciler.db.session import Tx
 from reconciler.poll.fetches import read_one
@@ -40,7 +40,7 @@ def taking_of(run_id: int) -> Taking:
     """Take in as a person who reconciles, and remember what was known of the payments that change."""
 
     def decided(tx: Tx, decision: Decision) -> None:
-        spans.touch(tx, run_id, _before(decision))
+        touched.touch(tx, run_id, _before(decision))
 
     return Taking(source=Source.MANUAL, decided=decided)
 

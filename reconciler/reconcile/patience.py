@@ -9,7 +9,8 @@ from typing import Final, TypeVar
 
 import structlog
 
-from reconciler.db.session import StorageUnavailable
+from reconciler.db.session import StorageUnavailable, Tx
+from reconciler.poll.poller import Poller
 from reconciler.poll.runs import line_of
 from reconciler.stripe_api.gateway import Gateway
 
@@ -18,6 +19,26 @@ log = structlog.get_logger(__name__)
 T = TypeVar("T")
 # A server is back in seconds; whoever waits for longer had better be told.
 _PAUSES_S: Final = (1.0, 5.0)
+
+
+def reading(poller: Poller, ask: Callable[[Tx], T]) -> T:
+    """Ask our books something, patiently."""
+
+    def step() -> T:
+        with poller.db.reading() as tx:
+            return ask(tx)
+
+    return patiently(poller.gateway, step)
+
+
+def writing(poller: Poller, write: Callable[[Tx], T]) -> T:
+    """Write something in a transaction of its own, patiently."""
+
+    def step() -> T:
+        with poller.db.writing() as tx:
+            return write(tx)
+
+    return patiently(poller.gateway, step)
 
 
 def patiently(gateway: Gateway, step: Callable[[], T]) -> T:

@@ -4,15 +4,18 @@ What became of a payment that is not over may lie behind the range: a refund mad
 the lists themselves could not decide waits to be read by its id.
 """
 
+from functools import partial
 from typing import Final
 
-from reconciler.db import evidence, runs, spans, waiting
-from reconciler.db.ended import require_open
+from reconciler.db import evidence, holds, spans, waiting
 from reconciler.db.evidence import Fetch
+from reconciler.db.session import Tx
 from reconciler.poll.fetches import AT_ONCE, read_due
 from reconciler.poll.poller import Poller
 from reconciler.poll.taking import Taking
-from reconciler.reconcile.slicing import Run, RunCut, is_gone, missing
+from reconciler.reconcile.going import Run, RunCut
+from reconciler.reconcile.gone import is_gone, tell_found, tell_gone
+from reconciler.reconcile.patience import writing
 
 READS_MAX: Final = 100_000
 
@@ -27,11 +30,15 @@ def read_unfinished(run: Run) -> None:
             return
         asked = [each for payment in page for each in payment.objects]
         gone = [each for each in asked if is_gone(run, *each)]
-        if gone:
-            with run.poller.db.writing() as tx:
-                require_open(tx, run.id)
-                runs.keep_differences(tx, run.id, [missing(tx, *each) for each in gone])
+        there = {id_ for _, id_ in asked} - {id_ for _, id_ in gone}
+        writing(run.poller, partial(_tell, run=run, gone=gone, there=there))
         after = page[-1].payment_id
+
+
+def _tell(tx: Tx, run: Run, gone: list[tuple[str, str]], there: set[str]) -> None:
+    holds.require(tx, run.id, run.token)
+    tell_gone(tx, run, gone)
+    tell_found(tx, run, there)
 
 
 def read_put_off(run: Run, taking: Taking) -> None:

@@ -6,29 +6,32 @@ goes on with the rest. Nothing but a walk through all lists to their ends makes 
 
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
 import structlog
 
-from reconciler.core.calendar import DayRange
+from reconciler.core.calendar import DayRange, day_of
 from reconciler.core.observation import ms
 from reconciler.core.report import RunHead, RunState
 from reconciler.core.schedule import SECOND_MS, Window
-from reconciler.db import runs
-from reconciler.db.ended import RunEnded
+from reconciler.db import holds, runs
+from reconciler.db.holds import RunEnded, RunLost
 from reconciler.db.leases import LeaseLost
-from reconciler.db.session import StatementFailed, StorageUnavailable
+from reconciler.db.session import StatementFailed, StorageUnavailable, Tx
 from reconciler.poll.poller import Poller
 from reconciler.poll.runs import line_of
 from reconciler.poll.taking import Taking
 from reconciler.reconcile.balances import closing
 from reconciler.reconcile.concluding import conclude, conclude_dry
 from reconciler.reconcile.foreseeing import PAYMENTS_MAX, Foresight
+from reconciler.reconcile.going import Run, RunCut
 from reconciler.reconcile.hands import taking_of, through_the_door
+from reconciler.reconcile.holding import held
 from reconciler.reconcile.lanes import Walk, walk
+from reconciler.reconcile.patience import patiently, reading, writing
 from reconciler.reconcile.payouts import foresee_payouts, take_payouts
 from reconciler.reconcile.progress import Meter, Progress
 from reconciler.reconcile.rereading import (
@@ -38,7 +41,7 @@ from reconciler.reconcile.rereading import (
     read_put_off,
     read_unfinished,
 )
-from reconciler.reconcile.slicing import Run, RunCut, read_slice
+from reconciler.reconcile.slicing import read_slice
 from reconciler.reconcile.statement import head_of, keep_totals
 from reconciler.reconcile.stretches import LISTS, OBJECTS_MIN, Stretch, unread
 from reconciler.reconcile.unread import Unread, lacks_right
@@ -59,6 +62,7 @@ _CUTTING: Final = (
     LeaseLost,
     RunCut,
     RunEnded,
+    RunLost,
 )
 
 
@@ -78,43 +82,57 @@ def run(
 ) -> RunHead:
     """Run what was asked for, or go on with it, to its end: complete, or cut off with the reason.
 
-    Where `told` is None there is a log line for each slice. Raises NoSuchRun if nobody asked for such a run, and
-    StorageUnavailable or StatementFailed where not even its end can be written down.
+    Where `told` is None there is a log line for each slice. Raises NoSuchRun if nobody asked for such a run, RunTaken if
+    somebody else is at work on it, and StorageUnavailable or StatementFailed where not even its end can be written down.
     """
-    head, asked_before = head_of(poller.db, run_id), poller.gateway.requests
+    head = head_of(poller.db, run_id)
     if head.state is RunState.COMPLETE:
         return head
-    error, balance = "", None
-    state = RunState.CUT_OFF
-    try:
-        balance = _carry_out(poller, head, told, bounds)
-        state = RunState.COMPLETE
-    except _CUTTING as problem:
-        error = _words(problem)
-    finally:
-        # Whatever else is raised is a fault of ours: the row must not look as if somebody were still at work.
-        requests = poller.gateway.requests - asked_before
-        _end(poller, run_id, state, requests, balance, error)
+    with held(poller, run_id) as token:
+        _run_held(poller, run_id, token, told, bounds)
     return head_of(poller.db, run_id)
 
 
+def _run_held(poller: Poller, run_id: int, token: int, told: Told | None, bounds: Bounds) -> None:
+    # Whoever held it before may have brought it to its end just now.
+    head, asked_before = head_of(poller.db, run_id), poller.gateway.requests
+    if head.state is RunState.COMPLETE:
+        return
+    how = runs.End(state=RunState.CUT_OFF)
+    try:
+        balance = _carry_out(poller, head, token, told, bounds)
+        how = runs.End(state=RunState.COMPLETE, closing=balance)
+    except _CUTTING as problem:
+        how = runs.End(state=RunState.CUT_OFF, error=_words(problem))
+    finally:
+        # Whatever else is raised is a fault of ours: the row must not look as if somebody were still at work.
+        requests = poller.gateway.requests - asked_before
+        _end(poller, run_id, token, replace(how, requests=requests))
+
+
 def _carry_out(
-    poller: Poller, head: RunHead, told: Told | None, bounds: Bounds
+    poller: Poller, head: RunHead, token: int, told: Told | None, bounds: Bounds
 ) -> dict[str, int] | None:
     """Do all of it, and keep its totals; returns the closing balance. Raises what cuts it off."""
     began = head.started_at or poller.now()
     days = DayRange(first=head.first_day, last=head.last_day, zone=ZoneInfo(head.zone))
     covered = _covered(poller, head, days)
-    with poller.db.writing() as tx:
+    not_over = covered.until_ms < days.window.until_ms
+
+    def begin(tx: Tx) -> None:
+        holds.require(tx, head.id, token)
         if head.is_dry:
             runs.forget(tx, head.id)
-        not_over = covered.until_ms < days.window.until_ms
         runs.begin(tx, head.id, covered, day_not_over=not_over, now=poller.now())
+
+    writing(poller, begin)
     left = _left(poller, head.id, covered)
     foresight, taking = Foresight(poller, bounds.payments_in_mind), taking_of(head.id)
     going = Run(
         poller=poller,
         id=head.id,
+        token=token,
+        is_dry=head.is_dry,
         days=days,
         covered=covered,
         hand=foresight.hand if head.is_dry else through_the_door(poller, taking),
@@ -130,21 +148,22 @@ def _carry_out(
     with unanswered.forgiven():
         balance = closing(poller, covered.until_ms)
     unanswered.told()
-    keep_totals(poller.db, head.id, balance)
+    patiently(poller.gateway, lambda: keep_totals(poller.db, head.id, balance))
     return balance
 
 
 def _take_in(
     going: Run, left: list[Stretch], taking: Taking, began: datetime, unanswered: Unread
 ) -> None:
+    gateway = going.poller.gateway
     try:
         _read_lists(going, left, unanswered)
         with unanswered.forgiven():
             read_unfinished(going)
-        read_put_off(going, taking)
+        patiently(gateway, lambda: read_put_off(going, taking))
         with unanswered.forgiven():
-            take_payouts(going.poller, going.covered, taking)
-        read_doubts(going.poller, taking)
+            patiently(gateway, lambda: take_payouts(going.poller, going.covered, taking))
+        patiently(gateway, lambda: read_doubts(going.poller, taking))
         unanswered.objects(put_off(going))
     except (StripeProblem, RunCut):
         # What was put right until then is told all the same; that it can't be must not hide why the run ends.
@@ -180,8 +199,14 @@ def _covered(poller: Poller, head: RunHead, days: DayRange) -> Window:
     """The moments of the range that are over at Stripe; what a first part of the run has fixed stays."""
     if head.covered_from is not None and head.covered_until is not None:
         return Window(ms(head.covered_from), ms(head.covered_until))
-    window = days.window
-    over_ms = (_date_ms(poller) - LAG_MS) // SECOND_MS * SECOND_MS
+    window, date_ms = days.window, _date_ms(poller)
+    # A clock that is ahead asks for a day that is not there yet; a few seconds around midnight are no lie.
+    if date_ms + LAG_MS < days.window_of(days.last).since_ms:
+        raise RunCut(
+            f"{days.last} has not begun at Stripe, where it is {day_of(date_ms, days.zone)}:"
+            " put this machine's clock right, and ask again"
+        )
+    over_ms = (date_ms - LAG_MS) // SECOND_MS * SECOND_MS
     return Window(window.since_ms, max(window.since_ms, min(window.until_ms, over_ms)))
 
 
@@ -198,8 +223,7 @@ def _date_ms(poller: Poller) -> int:
 
 def _left(poller: Poller, run_id: int, covered: Window) -> list[Stretch]:
     """What no finished slice has covered."""
-    with poller.db.reading() as tx:
-        done = runs.slices(tx, run_id)
+    done = reading(poller, lambda tx: runs.slices(tx, run_id))
     return [
         Stretch(listing, window)
         for listing in LISTS
@@ -219,21 +243,28 @@ def _meter(poller: Poller, told: Told | None, left: list[Stretch], covered: Wind
 def _words(problem: Exception) -> str:
     if isinstance(problem, Stopped | LeaseLost):
         return runs.STOPPED
+    if isinstance(problem, RunLost | RunEnded):
+        return "somebody else goes on with it"
     return str(problem) if isinstance(problem, RunCut) else line_of(problem)
 
 
-def _end(  # noqa: PLR0913, PLR0917 - one row's columns
-    poller: Poller,
-    run_id: int,
-    state: RunState,
-    requests: int,
-    balance: dict[str, int] | None,
-    error: str,
-) -> None:
-    with poller.db.writing() as tx:
+def _end(poller: Poller, run_id: int, token: int, how: runs.End) -> None:
+    def end(tx: Tx) -> runs.End:
+        holds.require(tx, run_id, token)
         objects = sum(each.at_stripe for each in runs.slices(tx, run_id))
-        how = runs.End(
-            state=state, requests=requests, objects=objects, closing=balance, error=error or None
-        )
-        runs.end(tx, run_id, how, poller.now())
-    log.info("run.ended", run=run_id, state=state.value, objects=objects, error=error)
+        whole = replace(how, objects=objects)
+        runs.end(tx, run_id, whole, poller.now())
+        return whole
+
+    try:
+        ended = writing(poller, end)
+    except (RunLost, RunEnded):
+        log.warning("run.left", run=run_id, error=how.error)
+        return
+    except Stopped:
+        # Whoever is told to end waits for nobody: then the row is told as cut off all the same.
+        log.warning("run.end_not_written", run=run_id)
+        raise StorageUnavailable("its end could not be written down") from None
+    log.info(
+        "run.ended", run=run_id, state=how.state.value, objects=ended.objects, error=how.error or ""
+    )

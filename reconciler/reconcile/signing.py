@@ -11,7 +11,8 @@ from functools import partial
 
 import structlog
 
-from reconciler.core.report import RunHead, RunState
+from reconciler.core.drift import Drift
+from reconciler.core.report import Outcome, RunHead, RunState
 from reconciler.core.signed import Item
 from reconciler.db import runs, signing
 from reconciler.db.session import Database, Tx
@@ -30,7 +31,11 @@ class Obstacle(StrEnum):
     DRY = "it was a dry run, which has repaired nothing: run it without --dry-run"
     NOT_COMPLETE = "it has not looked at all of its days: go on with `reconciler reconcile --resume`, or run it again"
     NOT_OVER = "its last day was not over when it ended: run these days again once it is, and sign that run"
-    GAPS = "objects of its days are on one side only, as the gaps in its report say: find out why, run it again, and sign that run"
+    GONE = (
+        "Stripe does not know some objects of its days, and nobody has accepted that: see `reconciler exceptions list`,"
+        " resolve each with a reason, run these days again, and sign that run"
+    )
+    GAPS = "objects of Stripe's lists are not here, as the gaps in its report say: find out why, run it again, and sign that run"
     CHANGED = "the books have changed since it ended: run it again, and sign that run"
     BUSY = (
         "somebody else is signing it at this moment: look at `reconciler runs show`, and try again"
@@ -48,6 +53,8 @@ def sign(db: Database, run_id: int, by: str, now: datetime) -> Obstacle | None:
         return Obstacle.NOT_COMPLETE
     if _has_gaps(db, run_id):
         return Obstacle.GAPS
+    if _misses_at_stripe(db, run_id):
+        return Obstacle.GONE
     if not _is_unchanged(db, run_id):
         return Obstacle.CHANGED
     frozen = _freeze(db, run_id, covered)
@@ -78,6 +85,16 @@ def _has_gaps(db: Database, run_id: int) -> bool:
     """Whether an id was on one side only when the run had read its lists."""
     with db.reading() as tx:
         return any(each.gap for each in runs.slices(tx, run_id))
+
+
+def _misses_at_stripe(db: Database, run_id: int) -> bool:
+    """Whether Stripe did not know an object of ours, and nobody had said why when the run ended."""
+    with db.reading() as tx:
+        counted = runs.count_differences(tx, run_id)
+    return any(
+        kind is Drift.MISSING_AT_STRIPE and outcome is Outcome.NEEDS_A_PERSON
+        for kind, outcome, _ in counted
+    )
 
 
 def _is_unchanged(db: Database, run_id: int) -> bool:

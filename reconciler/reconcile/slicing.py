@@ -6,52 +6,22 @@ from typing import Any, Final
 
 import structlog
 
-from reconciler.core.calendar import DayRange
-from reconciler.core.drift import NOTHING, Drift
-from reconciler.core.report import Discrepancy, Outcome
 from reconciler.core.schedule import SECOND_MS, Window
-from reconciler.db import runs, spans
-from reconciler.db.ended import require_open
+from reconciler.db import holds, runs, spans
 from reconciler.db.runs import Slice
-from reconciler.db.session import Tx
-from reconciler.poll.poller import Poller
 from reconciler.poll.runs import Tally
-from reconciler.reconcile.hands import Hand
+from reconciler.reconcile.going import Run, RunCut
+from reconciler.reconcile.gone import is_gone, tell_found, tell_gone
 from reconciler.reconcile.lanes import Walk
 from reconciler.reconcile.patience import patiently
-from reconciler.reconcile.progress import Meter
-from reconciler.reconcile.stretches import OBJECTS_MIN, Listing, Stretch, border_s, parts_of
+from reconciler.reconcile.stretches import Listing, Stretch, border_s, parts_of
 from reconciler.stripe_api import listed
 from reconciler.stripe_api.pager import Page, pages
-from reconciler.stripe_api.problems import ProblemKind, StripeProblem
-from reconciler.stripe_api.translate import UnreadableObject
 
 log = structlog.get_logger(__name__)
 
 # So many more ids here than at Stripe are no differences any more: these are the books of another account.
 STRANGERS_MAX: Final = 20_000
-_GONE: Final = (
-    "Stripe does not know it: look whether these are the books of that account and mode,"
-    " and who wrote it"
-)
-
-
-class RunCut(Exception):  # noqa: N818 - it names what became of the run
-    """The run can't go on for a reason of its own; the message is one sentence with the mend."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Run:
-    """A run on its way: over which days, what of them it covers, and what it does with what it reads."""
-
-    poller: Poller
-    id: int
-    days: DayRange
-    covered: Window
-    hand: Hand
-    meter: Meter
-    least: int = OBJECTS_MIN
-    edges: tuple[int, ...] = field(default=())
 
 
 @dataclass
@@ -160,15 +130,13 @@ def _conclude(run: Run, listing: Listing, window: Window, seen: _Seen) -> None:
         at_stripe=seen.tally.objects,
         here=len(ours),
         left_alone=seen.tally.left_alone,
-        gap=len(gone) + max(0, unkept) + seen.tally.objects - len(seen.ids),
+        gap=max(0, unkept) + seen.tally.objects - len(seen.ids),
         sums=seen.sums,
     )
     with run.poller.db.writing() as tx:
-        require_open(tx, run.id)
-        # Two parts of one run would count what both have read twice.
-        if spans.is_taken(tx, run.id, listing.name, window):
-            raise RunCut("somebody else goes on with this run at this moment: let that one end")
-        runs.keep_differences(tx, run.id, [missing(tx, listing.kind, id_) for id_ in gone])
+        holds.require(tx, run.id, run.token)
+        tell_gone(tx, run, [(listing.kind, id_) for id_ in gone])
+        tell_found(tx, run, seen.ids | (set(strangers) - set(gone)))
         runs.keep_slice(tx, run.id, part)
     if not run.meter.is_heard:
         log.info(
@@ -180,31 +148,3 @@ def _conclude(run: Run, listing: Listing, window: Window, seen: _Seen) -> None:
             since_ms=window.since_ms,
             until_ms=window.until_ms,
         )
-
-
-def is_gone(run: Run, kind: str, object_id: str) -> bool:
-    """Whether Stripe has no such object; one that it has, and lists elsewhere, is taken in as it is there."""
-    try:
-        run.hand.object(kind, object_id)
-    except UnreadableObject:
-        log.warning("object.unreadable", run=run.id, kind=kind, id=object_id)
-    except StripeProblem as problem:
-        if problem.kind is not ProblemKind.NOT_FOUND:
-            raise
-        return True
-    return False
-
-
-def missing(tx: Tx, kind: str, object_id: str) -> Discrepancy:
-    """The difference that Stripe knows nothing of an object of ours."""
-    row = spans.kept(tx, kind, object_id)
-    return Discrepancy(
-        kind=Drift.MISSING_AT_STRIPE,
-        subject=object_id,
-        payment_id=row.payment_id or "",
-        here=row.words,
-        there=NOTHING,
-        since=row.at,
-        outcome=Outcome.NEEDS_A_PERSON,
-        note=_GONE,
-    )

@@ -25,11 +25,12 @@ from reconciler.core.report import (
 )
 from reconciler.core.schedule import Window
 from reconciler.core.signed import Item, as_signed, as_signed_return
-from reconciler.db import lines, runs, signing
+from reconciler.db import lines, questions, runs, signing
 from reconciler.db.runs import Slice
 from reconciler.db.session import Database
 from reconciler.reconcile.changes import changed_since_signed
 from reconciler.reconcile.stretches import LISTS, unread
+from reconciler.reconcile.telling import TOLD
 from reconciler.reconcile.totals import Balance, Covered, covered_by, ledger_days, sales_days
 
 L = TypeVar("L", PaymentLine, ReturnLine)
@@ -52,6 +53,7 @@ class Totals:
     sales: tuple[SalesDay, ...] = ()
     payouts: tuple[PayoutLine, ...] = ()
     changed: tuple[SignedChange, ...] = ()
+    questions: int = 0
 
 
 def totals_of(db: Database, run_id: int, closing: Mapping[str, int] | None = None) -> str:
@@ -88,6 +90,7 @@ def report_of(db: Database, run_id: int, *, now: datetime) -> Report:
         sales=totals.sales,
         payouts=totals.payouts,
         changed_since_signed=totals.changed,
+        open_questions=totals.questions,
         differences=lambda: runs.differences(db, run_id),
     )
     if covered is None:
@@ -115,6 +118,7 @@ def _made_now(db: Database, head: RunHead, closing: Mapping[str, int] | None) ->
             closing=closing if closing is not None else signing.closing(tx, head.id),
             slices=slices,
         )
+        asked = questions.count(tx, covered.window, but=TOLD) if covered is not None else 0
     if covered is None:
         return Totals(counts=counts)
     return Totals(
@@ -124,6 +128,7 @@ def _made_now(db: Database, head: RunHead, closing: Mapping[str, int] | None) ->
         sales=sales_days(db, covered),
         payouts=tuple(lines.payout_lines(db, covered.window, covered.days.zone)),
         changed=tuple(_first(changed_since_signed(db, covered.days, head.id))),
+        questions=asked,
     )
 
 

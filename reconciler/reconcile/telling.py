@@ -1,7 +1,7 @@
 """How is a difference told to whoever signs: who should have seen it, what became of it, and what should be done?"""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 from typing import Final
@@ -24,6 +24,8 @@ NAMES: Final[Mapping[ExceptionKind, Drift]] = MappingProxyType(
         ExceptionKind.PAID_HERE_NOT_AT_STRIPE: Drift.PAID_WITHOUT_MONEY,
     }
 )
+# Of which the report has a difference of its own: what else is open is only counted.
+TOLD: Final = frozenset({each.value for each in (*NAMES, ExceptionKind.MISSING_AT_STRIPE)})
 _NOTES: Final[Mapping[Drift, str]] = MappingProxyType(
     {
         Drift.UNMATCHED: "it names no invoice: assign it to one",
@@ -80,6 +82,17 @@ def told(
         missed_by=who.missed(since, has_event=found.kind is not Drift.FEE_UNKNOWN),
         outcome=outcome,
         note=_REPAIRED[outcome],
+    )
+
+
+def together(found: Discrepancy, others: Sequence[int]) -> Discrepancy:
+    """The same, told so that nobody counts it twice where other runs were at the same payment at the same time."""
+    if not others:
+        return found
+    named = ",".join(str(each) for each in others)
+    return replace(
+        found,
+        note=f"{found.note}; together with run {named} at the same time, which may list it too",
     )
 
 

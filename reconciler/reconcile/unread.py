@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from reconciler.poll.runs import line_of
-from reconciler.reconcile.slicing import RunCut
+from reconciler.reconcile.going import RunCut
 from reconciler.stripe_api.problems import ProblemKind, StripeProblem
 
 _WRONG_KEY: Final = 401

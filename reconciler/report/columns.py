@@ -4,7 +4,7 @@ The ledger of one currency is a statement, a group a line, and then a table of i
 """
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Final
+from typing import Final, Literal
 
 from rich.console import RenderableType
 from rich.table import Table as Grid
@@ -20,26 +20,59 @@ from reconciler.report.words import HEADINGS, SOUND
 
 Shown = str | Text
 _LAST_HEAD: Final = 4
+# What is longer is no id of Stripe's.
+_ID_MAX: Final = 30
 
 
 def grid(
-    heads: Sequence[str], rows: Iterable[Sequence[Shown]], *, left: Collection[int], tongue: Tongue
+    heads: Sequence[str],
+    rows: Iterable[Sequence[Shown]],
+    *,
+    left: Collection[int],
+    tongue: Tongue,
+    whole: Collection[int] = (),
 ) -> RenderableType:
-    """Rows under their heads, all columns to the right but those in `left`; one word where there are no rows."""
+    """Rows under their heads, all columns to the right but those in `left`; one word where there are no rows.
+
+    What is in a column of `whole` is an id that somebody copies: it stays on one line.
+    """
     lines = [[_text(each) for each in row] for row in rows]
     if not lines:
         return Text(tongue.say(sentences.NO_ROWS))
     shown = Grid(box=None, pad_edge=False, header_style="bold")
     for place, head in enumerate(heads):
-        if place in left:
-            shown.add_column(Text(head), overflow="fold")
-        else:
-            # A number is never broken in the middle: what is left of it would look like another number.
-            widest = max(line[place].cell_len for line in lines)
-            shown.add_column(Text(head), justify="right", overflow="fold", min_width=widest)
+        # No word of a head is broken either, but between its words it may be.
+        words = [Text(word) for word in head.split()]
+        widest = max(each.cell_len for each in (*words, *(line[place] for line in lines)))
+        is_left = place in left
+        # A number is never broken in the middle: what is left of it would look like another number.
+        width = widest if not is_left or (place in whole and widest <= _ID_MAX) else None
+        justify: Literal["left", "right"] = "left" if is_left else "right"
+        shown.add_column(
+            Text(head),
+            justify=justify,
+            overflow="fold",
+            # Beside a column that must stay whole nothing may be wider than it needs.
+            width=width if whole else None,
+            min_width=width,
+        )
     for line in lines:
         shown.add_row(*line)
     return shown
+
+
+def least_width(
+    heads: Sequence[str], rows: Iterable[Sequence[Shown]], broken: Collection[int]
+) -> int:
+    """The columns that a grid needs at least, if only heads and what is in `broken` may be broken between words."""
+    lines = [[_text(each).plain for each in row] for row in rows]
+    widths = []
+    for place, head in enumerate(heads):
+        column = [line[place] for line in lines]
+        words = head.split() + [w for each in column for w in each.split() if place in broken]
+        parts = words if place in broken else [*words, *column]
+        widths.append(max(Text(each).cell_len for each in parts))
+    return sum(widths) + 2 * (len(widths) - 1)
 
 
 def cells(*each: Shown) -> Sequence[Shown]:

@@ -52,6 +52,7 @@ def cell(value: Plain) -> str | int | Decimal:
 def _summary(report: Report, tongue: Tongue) -> Iterator[list[Plain]]:
     for key, value in run_facts(report).items():
         yield [key, value]
+    yield ["open_questions", report.open_questions]
     for step in next_steps(report, tongue):
         yield ["next_step", step]
 

@@ -36,6 +36,7 @@ def _lines(report: Report, tongue: Tongue) -> Iterator[str]:
         "language": tongue.language,
         "run": run_facts(report),
         "next_steps": next_steps(report, tongue),
+        "open_questions": report.open_questions,
     }
     before = "{"
     for key, value in opening.items():

@@ -8,7 +8,14 @@ from reconciler.report import sentences
 from reconciler.report.opening import facts, next_steps, notices, title
 from reconciler.report.pen import Pen
 from reconciler.report.sums import ledgers, sales
-from reconciler.report.tables import BY_KIND, LEDGER, LISTS_TABLE, SALES, Column, Table
+from reconciler.report.tables import (
+    BY_KIND,
+    LEDGER,
+    SALES,
+    Column,
+    Table,
+    lists_for_people,
+)
 from reconciler.report.words import TABLES
 
 
@@ -27,7 +34,7 @@ def write_summary(report: Report, pen: Pen) -> None:
     _heading(pen, "next")
     for step in next_steps(report, tongue):
         pen.texts(step)
-    _table(pen, LISTS_TABLE, report.lists)
+    _table(pen, lists_for_people(report), report.lists)
     _table(pen, BY_KIND, BY_KIND.rows(report))
     pen.row += 1
     pen.texts(tongue.say(sentences.TWO_BOOKS))

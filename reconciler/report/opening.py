@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 
 from reconciler.core.hostile import visible
-from reconciler.core.report import Outcome, Report, ReturnLine, RunState
+from reconciler.core.report import Outcome, Report, ReturnLine, RunHead, RunState
 from reconciler.report import sentences
 from reconciler.report.tongue import Tongue
 from reconciler.report.words import FACTS, LISTS, STATES
@@ -35,7 +35,14 @@ def marks(report: Report, tongue: Tongue) -> tuple[str, ...]:
 
 def facts(report: Report, tongue: Tongue) -> Iterator[tuple[str, str]]:
     """Who asked for what, and what came of it: names and values."""
-    head, say = report.head, tongue.say
+    return facts_of(report.head, tongue, report.made_at)
+
+
+def facts_of(
+    head: RunHead, tongue: Tongue, made_at: datetime | None = None
+) -> Iterator[tuple[str, str]]:
+    """The same of a run of which no report was made."""
+    say = tongue.say
     covered = say(sentences.NOT_COVERED)
     if head.covered_from and head.covered_until:
         first, last = tongue.moment(head.covered_from), tongue.moment(head.covered_until)
@@ -54,7 +61,7 @@ def facts(report: Report, tongue: Tongue) -> Iterator[tuple[str, str]]:
         "by": visible(head.by),
         "asked_at": tongue.moment(head.asked_at),
         "ended_at": tongue.moment(head.ended_at),
-        "made_at": tongue.moment(report.made_at),
+        "made_at": tongue.moment(made_at) if made_at else "",
         "objects": tongue.count(head.objects),
         "requests": tongue.count(head.requests),
         "error": tongue.note(head.error),
@@ -139,6 +146,8 @@ def _to_decide(report: Report, tongue: Tongue) -> Iterator[str]:
         yield say(sentences.REPAIR, count=tongue.count(found[Outcome.WOULD_REPAIR]))
     if found[Outcome.NEEDS_A_PERSON]:
         yield say(sentences.DECIDE, count=tongue.count(found[Outcome.NEEDS_A_PERSON]))
+    if report.open_questions:
+        yield say(sentences.QUESTIONS, count=tongue.count(report.open_questions))
     yield from _deadlines(report, tongue)
     if report.changed_since_signed:
         yield say(sentences.BOOK_CHANGES, count=tongue.count(len(report.changed_since_signed)))

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from reconciler.core.hostile import visible
 from reconciler.core.report import LedgerDay, Report, SalesDay
+from reconciler.language import Phrase
 from reconciler.report import sentences
 from reconciler.report.charts import CHARTS_MAX, charts
 from reconciler.report.opening import facts, next_steps, notices, title, without_differences
@@ -25,15 +26,15 @@ from reconciler.report.tables import (
     CHANGED,
     DIFFERENCES,
     LEDGER,
-    LISTS_TABLE,
     PAYOUTS,
     SALES,
     Cell,
     Column,
     Table,
+    lists_for_people,
 )
 from reconciler.report.tongue import Tongue
-from reconciler.report.words import HEADINGS, SOUND, TABLES, YES_NO, Phrase
+from reconciler.report.words import HEADINGS, SOUND, TABLES, YES_NO
 
 ROWS_SHOWN: Final = 1_000
 _FOLDER: Final = Path(__file__).parent / "templates"
@@ -94,7 +95,7 @@ def _content(report: Report, tongue: Tongue) -> dict[str, Any]:
         "none": tongue.say(sentences.NO_ROWS),
         "without_differences": without_differences(report, tongue),
         "two_books": tongue.say(sentences.TWO_BOOKS),
-        "lists": _grid(LISTS_TABLE, report.lists, tongue),
+        "lists": _grid(lists_for_people(report), report.lists, tongue),
         "charts": list(charts(report, tongue)),
         "charts_left_out": _left_out(sentences.MORE_CHARTS, without_chart, tongue),
         "ledgers": [_book(LEDGER, book, tongue, sentences.LEDGER_IN) for book in ledgers(report)],
@@ -136,10 +137,7 @@ def _grid(table: Table, rows: Iterable[Any], tongue: Tongue, count: int = 0) -> 
 
 
 def _heads(columns: Iterable[Column], tongue: Tongue) -> list[Head]:
-    return [
-        Head(tongue.name(HEADINGS, each.key), each.cell in _NUMBERS, each.cell in _SHORT)
-        for each in columns
-    ]
+    return [Head(each.head(tongue), each.cell in _NUMBERS, each.cell in _SHORT) for each in columns]
 
 
 def _left_out(phrase: Phrase, count: int, tongue: Tongue) -> str:

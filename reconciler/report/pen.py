@@ -14,7 +14,7 @@ from reconciler.core.money import exponent
 from reconciler.report.plain import major
 from reconciler.report.tables import Cell, Column
 from reconciler.report.tongue import Tongue, zone_of
-from reconciler.report.words import HEADINGS, YES_NO
+from reconciler.report.words import YES_NO
 
 _TEXT_MAX: Final = 32_767
 # Beyond 15 digits a spreadsheet rounds.
@@ -69,9 +69,7 @@ class Pen:
 
     def head(self, columns: Iterable[Column]) -> None:
         """Write the heads of columns."""
-        self.texts(
-            *(self.tongue.name(HEADINGS, each.key) for each in columns), style=self.styles.head
-        )
+        self.texts(*(each.head(self.tongue) for each in columns), style=self.styles.head)
 
     def line(self, columns: Iterable[Column], row: Any) -> None:
         """Write one row of a table."""

@@ -1,6 +1,6 @@
 """What does a report say in whole sentences, in each language?"""
 
-from reconciler.report.words import Phrase
+from reconciler.language import Phrase
 
 TITLE = Phrase("Reconciliation of {first} to {last}", "Rapprochement du {first} au {last}")
 RUN = Phrase("run {id}", "rapport n° {id}")
@@ -11,8 +11,8 @@ CUT_OFF = Phrase(
     "INTERROMPU : ce rapprochement n'a pas parcouru toute sa période. Ses chiffres ne sont pas complets.",
 )
 NOT_ENDED = Phrase(
-    "NOT ENDED: this run still waits, goes on, or was killed. Its numbers are not whole.",
-    "NON TERMINÉ : ce rapprochement attend, continue ou a été tué. Ses chiffres ne sont pas complets.",
+    "NOT ENDED: this run still waits or goes on. Its numbers are not whole.",
+    "NON TERMINÉ : ce rapprochement attend ou continue. Ses chiffres ne sont pas complets.",
 )
 GAP = Phrase(
     "NOT COMPLETE: objects on one side only, at Stripe or here: {count}.",
@@ -33,8 +33,8 @@ RESUME = Phrase(
     "Reprendre là où il s'est interrompu : reconciler reconcile --resume {id}",
 )
 WAIT = Phrase(
-    "Wait until it has ended: reconciler runs show {id}. If it was killed, go on: reconciler reconcile --resume {id}",
-    "Attendre la fin : reconciler runs show {id}. S'il a été tué, reprendre : reconciler reconcile --resume {id}",
+    "Wait until it has ended: reconciler runs show {id}",
+    "Attendre la fin : reconciler runs show {id}",
 )
 CLOSE_GAP = Phrase(
     "List of {list}: objects on one side only: {count}. Run the range again; if the gap stays, tell an engineer.",
@@ -59,6 +59,10 @@ REPAIR = Phrase(
 DECIDE = Phrase(
     "Differences that need a person: {count}, each listed with its reason. See: reconciler exceptions list",
     "Écarts qui attendent une personne : {count}, chacun avec son motif. Voir : reconciler exceptions list",
+)
+QUESTIONS = Phrase(
+    "Open questions about payments of these days that are in the queue: {count}. See: reconciler exceptions list",
+    "Questions ouvertes sur des paiements de ces jours, dans la file : {count}. Voir : reconciler exceptions list",
 )
 ANSWER = Phrase(
     "Disputes that wait for an answer in Stripe's dashboard: {count}, the first ({id}) by {until}.",
@@ -87,6 +91,23 @@ SIGNED = Phrase(
 ALL_WELL = Phrase(
     "Nothing differs. A dry run can't be signed: run it without --dry-run.",
     "Aucun écart. Une simulation ne se signe pas : relancer sans --dry-run.",
+)
+
+# What the commands say of runs, and of two of them.
+DRY_MARK = Phrase("{state}, dry run", "{state}, simulation")
+NO_RUNS = Phrase(
+    "Nothing was reconciled yet: `reconciler reconcile --from DAY --to DAY`.",
+    "Rien n'a encore été rapproché : `reconciler reconcile --from JOUR --to JOUR`.",
+)
+SAME = Phrase(
+    "Runs {first} and {second} say the same.",
+    "Les rapports n° {first} et {second} disent la même chose.",
+)
+SAME_SUMS = Phrase("Both say the same sums.", "Les deux donnent les mêmes sommes.")
+ONLY_IN = Phrase("Only run {id} lists:", "Seul le rapport n° {id} liste :")
+PERHAPS_MORE = Phrase(
+    "There may be more than these {count}: `reconciler runs report {id}` has all.",
+    "Il y en a peut-être plus que ces {count} : `reconciler runs report {id}` les a tous.",
 )
 
 # Facts in a line, and what stands in place of a table without rows.

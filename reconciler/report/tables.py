@@ -4,13 +4,14 @@ Told once for every form. The keys are a promise to programs: they name the CSV'
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
 from reconciler.core.report import Report
+from reconciler.language import Phrase
 from reconciler.report.tongue import Tongue, plain_worth
-from reconciler.report.words import KINDS, LISTS, OUTCOMES, SOUND, Phrase
+from reconciler.report.words import HEADINGS, KINDS, LISTS, OUTCOMES, SOUND
 
 _CODES = frozenset({"currency", "settlement_currency"})
 
@@ -32,7 +33,7 @@ class Cell(Enum):
 class Column:
     """One column. `field` is what the row calls it, `currency` which field of the row names an amount's currency.
 
-    `words` are what a key in it is called, for people; `is_status` says that it is one of Stripe's words, `is_note` that it is a sentence of a run.
+    `heading` is another name for people than that of the key. `words` are what a key in it is called, for people; `is_status` says that it is one of Stripe's words, `is_note` that it is a sentence of a run.
     """
 
     key: str
@@ -40,12 +41,17 @@ class Column:
     field: str = ""
     currency: str = "currency"
     words: Mapping[Any, Phrase] | None = None
+    heading: str = ""
     is_status: bool = False
     is_note: bool = False
 
     def of(self, row: Any) -> Any:
         """The value that a row has here."""
         return getattr(row, self.field or self.key)
+
+    def head(self, tongue: Tongue) -> str:
+        """What the column is called."""
+        return tongue.name(HEADINGS, self.heading or self.key)
 
     def currency_of(self, row: Any) -> str:
         """The currency of an amount."""
@@ -117,6 +123,20 @@ LISTS_TABLE = Table(
     ),
     rows=lambda report: report.lists,
 )
+_DRY_LISTS = replace(
+    LISTS_TABLE,
+    columns=tuple(
+        replace(each, heading={"here": "here_before", "gap": "gap_after"}.get(each.key, ""))
+        for each in LISTS_TABLE.columns
+    ),
+)
+
+
+def lists_for_people(report: Report) -> Table:
+    """The lists; of a dry run `here` is before a run, and the gap what would be left after it."""
+    return _DRY_LISTS if report.head.is_dry else LISTS_TABLE
+
+
 BY_KIND = Table(
     key="differences_by_kind",
     columns=(_KIND, _OUTCOME, *_counts("count")),

@@ -12,11 +12,20 @@ from rich.padding import Padding
 from rich.text import Text
 
 from reconciler.core.hostile import visible
-from reconciler.core.report import Discrepancy, Outcome, Report, SignedChange
+from reconciler.core.report import Discrepancy, Outcome, PayoutLine, Report, SignedChange
 from reconciler.report import sentences
-from reconciler.report.columns import cells, grid, ledger_parts, listed, pairs, sales_parts
+from reconciler.report.columns import (
+    Shown,
+    cells,
+    grid,
+    least_width,
+    ledger_parts,
+    listed,
+    pairs,
+    sales_parts,
+)
 from reconciler.report.opening import facts, next_steps, notices, title, without_differences
-from reconciler.report.tables import by_kind
+from reconciler.report.tables import by_kind, lists_for_people
 from reconciler.report.tongue import Tongue
 from reconciler.report.words import HEADINGS, KINDS, LISTS, OUTCOMES, SOUND, TABLES
 
@@ -47,7 +56,7 @@ def _parts(report: Report, tongue: Tongue, width: int) -> Iterator[RenderableTyp
     yield from ledger_parts(report, tongue, width)
     yield from sales_parts(report, tongue)
     yield from _differences(report, tongue)
-    yield from _payouts(report, tongue)
+    yield from _payouts(report, tongue, width)
     yield from _changes(report, tongue)
     yield from _heading(tongue, "next")
     yield listed(next_steps(report, tongue))
@@ -68,7 +77,7 @@ def _heading(tongue: Tongue, key: str) -> Iterator[Text]:
 
 def _lists(report: Report, tongue: Tongue) -> Iterator[RenderableType]:
     yield from _heading(tongue, "lists")
-    heads = _heads(tongue, "name", "at_stripe", "here", "left_alone", "gap", "is_complete")
+    heads = [column.head(tongue) for column in lists_for_people(report).columns]
     rows = (
         cells(
             Text(tongue.name(LISTS, each.name)),
@@ -118,21 +127,29 @@ def _difference(each: Discrepancy, tongue: Tongue) -> Iterator[RenderableType]:
     yield from (_indented(line) for line in (" · ".join(told), tongue.note(each.note)) if line)
 
 
-def _payouts(report: Report, tongue: Tongue) -> Iterator[RenderableType]:
+def _payouts(report: Report, tongue: Tongue, width: int) -> Iterator[RenderableType]:
     yield from _heading(tongue, "payouts")
-    rows = (
-        cells(
-            tongue.short_day(each.day),
-            Text(visible(each.id)),
-            tongue.amount(each.amount_minor, each.currency),
-            Text(tongue.status(each.status)),
-            tongue.count(each.payments) if each.is_complete else "-",
-        )
-        for each in report.payouts[:LINES_SHOWN]
-    )
-    heads = _heads(tongue, "day", "id", "amount", "status", "payments")
-    yield grid(heads, rows, left=(0, 1, 3), tongue=tongue)
+    shown = report.payouts[:LINES_SHOWN]
+    keys: Sequence[str] = ("day", "id", "amount", "arrives_on", "status", "payments")
+    rows = [_payout(each, tongue) for each in shown]
+    if rows and least_width(_heads(tongue, *keys), rows, broken=(4,)) > width:
+        # A number that is cut off is another number: rather no day of arrival, which stands in the other forms.
+        keys = [key for key in keys if key != "arrives_on"]
+        rows = [[*row[:3], *row[4:]] for row in rows]
+    left = (0, 1, keys.index("status"))
+    yield grid(_heads(tongue, *keys), rows, left=left, tongue=tongue, whole=(1,))
     yield from _more(len(report.payouts) - LINES_SHOWN, tongue)
+
+
+def _payout(each: PayoutLine, tongue: Tongue) -> Sequence[Shown]:
+    return cells(
+        tongue.short_day(each.day),
+        Text(visible(each.id)),
+        tongue.amount(each.amount_minor, each.currency),
+        tongue.short_day(each.arrives_on) if each.arrives_on else "-",
+        Text(tongue.status(each.status)),
+        tongue.count(each.payments) if each.is_complete else "-",
+    )
 
 
 def _changes(report: Report, tongue: Tongue) -> Iterator[RenderableType]:

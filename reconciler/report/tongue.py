@@ -1,26 +1,24 @@
-"""How are an amount, a day and a word written for a person who reads one language?
+"""How are an amount, a day and a word of a report written for a person who reads one language?
 
-Babel knows grouping, decimal marks and months. How many decimals a currency has is Stripe's to say (`core.money`): the locale
-data disagree with it for about twenty currencies.
+What a language is, and how it writes amounts, is known below (`reconciler.language`); Babel knows the months here.
 """
 
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, tzinfo
-from decimal import Decimal
 from functools import cache
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from babel import Locale
 from babel.dates import format_date, format_skeleton
-from babel.numbers import format_decimal
 
 from reconciler.core.hostile import visible
-from reconciler.core.money import exponent, format_amount, to_major
+from reconciler.core.money import format_amount
+from reconciler.language import Language, Phrase, amount_in, count_in, number_in
 from reconciler.report.notes import translated
-from reconciler.report.words import STATUSES, Language, Phrase
+from reconciler.report.words import STATUSES
 
 # An amount names its currency, or it follows one that does, like "succeeded 100 usd refunded 50".
 _AMOUNT = re.compile(
@@ -49,24 +47,17 @@ class Tongue:
 
     def number(self, amount_minor: int | None, currency: str) -> str:
         """An amount without its currency; minor units as they are where the currency is not one."""
-        if amount_minor is None:
-            return "-"
-        try:
-            decimals = exponent(currency)
-        except ValueError:
-            return self.count(amount_minor)
-        pattern = "#,##0" + "." * bool(decimals) + "0" * decimals
-        return format_decimal(
-            to_major(amount_minor, currency), format=pattern, locale=self.language
-        )
+        return "-" if amount_minor is None else number_in(self.language, amount_minor, currency)
 
     def amount(self, amount_minor: int | None, currency: str) -> str:
         """An amount with its currency behind it."""
-        return f"{self.number(amount_minor, currency)} {visible(currency).upper()}".strip()
+        if amount_minor is None:
+            return f"- {visible(currency).upper()}".strip()
+        return amount_in(self.language, amount_minor, currency)
 
     def count(self, number: int) -> str:
         """A whole number."""
-        return format_decimal(Decimal(number), format="#,##0", locale=self.language)
+        return count_in(self.language, number)
 
     def day(self, day: date | None) -> str:
         """A day of the calendar, with its year."""

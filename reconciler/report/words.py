@@ -4,26 +4,10 @@ A phrase has every language, or it cannot be made. What programs read (JSON, CSV
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal
 
 from reconciler.core.drift import NOTHING, Drift
 from reconciler.core.report import Outcome, RunState
-
-Language = Literal["en", "fr"]
-
-
-@dataclass(frozen=True, slots=True)
-class Phrase:
-    """The same words in each language; `{name}` is where a value goes."""
-
-    en: str
-    fr: str
-
-    def to(self, language: Language) -> str:
-        """The words in one language."""
-        return self.fr if language == "fr" else self.en
-
+from reconciler.language import Phrase
 
 TABLES: Mapping[str, Phrase] = {
     "summary": Phrase("Summary", "Synthèse"),
@@ -102,6 +86,9 @@ HEADINGS: Mapping[str, Phrase] = {
     "payouts_and_other": Phrase("Payouts, other", "Virements, autres"),
     "month": Phrase("Month", "Mois"),
     "all": Phrase("All", "Total"),
+    "book": Phrase("Book", "Livre"),
+    "here_before": Phrase("Here before", "Ici avant"),
+    "gap_after": Phrase("Gap after", "Manque après"),
     "item": Phrase("What", "Élément"),
     "value": Phrase("Value", "Valeur"),
 }

@@ -1,13 +1,14 @@
 """Which form does a report get, and where does it go?"""
 
 import sys
-from enum import StrEnum
 from io import TextIOWrapper
 from pathlib import Path
 
 from reconciler.core.report import Report
+from reconciler.language import Language
 from reconciler.report.comma import FILES, write_tables
 from reconciler.report.document import write_document
+from reconciler.report.forms import Form
 from reconciler.report.page import write_page
 from reconciler.report.places import (
     OutputRefused,
@@ -19,18 +20,6 @@ from reconciler.report.places import (
 from reconciler.report.sheets import write_book
 from reconciler.report.terminal import print_report
 from reconciler.report.tongue import Tongue
-from reconciler.report.words import Language
-
-
-class Form(StrEnum):
-    """The forms of a report, by the words of `--format`."""
-
-    TABLE = "table"
-    CSV = "csv"
-    XLSX = "xlsx"
-    JSON = "json"
-    HTML = "html"
-
 
 _WRITERS = {Form.XLSX: write_book, Form.JSON: write_document, Form.HTML: write_page}
 

@@ -8,7 +8,7 @@ import queue
 import re
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -29,8 +29,9 @@ OLDEST_VERSION: Final = "2019-05-16"
 
 EVENTS: Final = "/v1/events"
 ENDPOINTS: Final = "/v1/webhook_endpoints"
+BALANCE: Final = "/v1/balance"
 
-# Each list that the program reads, and what the right to read it is called where Stripe's Dashboard makes a restricted key
+# Each list that the program reads, and the balance, and what the right to read it is called where Stripe's Dashboard makes a restricted key
 # (https://docs.stripe.com/keys/restricted-api-keys). Refunds have no right of their own.
 RIGHTS: Final = MappingProxyType(
     {
@@ -42,6 +43,7 @@ RIGHTS: Final = MappingProxyType(
         "/v1/checkout/sessions": "Checkout Sessions",
         "/v1/balance_transactions": "Balance transaction sources",
         "/v1/payouts": "Payouts",
+        BALANCE: "Balance",
         ENDPOINTS: "Webhook Endpoints",
     }
 )
@@ -106,6 +108,15 @@ class _AnyList(msgspec.Struct, tag_field="object", tag="list"):
     data: list[msgspec.Raw]
 
 
+class _Balance(msgspec.Struct, tag_field="object", tag="balance"):
+    available: list[msgspec.Raw]
+
+
+_SHAPES: Final[Mapping[str, type[Any]]] = MappingProxyType(
+    {EVENTS: _Events, ENDPOINTS: _Endpoints, BALANCE: _Balance}
+)
+
+
 def survey(
     gateway: Gateway, now: Callable[[], datetime], *, patience_s: float = PATIENCE_S
 ) -> tuple[Reply, ...]:
@@ -166,11 +177,12 @@ def endpoints_of(reply: Reply) -> list[Endpoint]:
 
 def _reply(gateway: Gateway, path: str, now: Callable[[], datetime]) -> Reply:
     limit = _ENDPOINTS_MAX if path == ENDPOINTS else 1
+    asked = {} if path == BALANCE else {"limit": limit}
     try:
-        answer = gateway.ask(path, {"limit": limit}, tries=1)
+        answer = gateway.ask(path, asked, tries=1)
         at_ms = ms(now()) - answer.took_ms // 2
-        # What is no list might be anything: it proves no right.
-        _decoded(answer, {EVENTS: _Events, ENDPOINTS: _Endpoints}.get(path, _AnyList))
+        # What is neither list nor balance might be anything: it proves no right.
+        _decoded(answer, _SHAPES.get(path, _AnyList))
     except StripeProblem as problem:
         return Reply(path=path, problem=problem)
     except Stopped:

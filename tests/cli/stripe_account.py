@@ -25,6 +25,7 @@ KINDS = frozenset(
         "checkout_session",
         "balance_transaction",
         "payout",
+        "balance",
         "webhook_endpoint",
     }
 )

@@ -48,7 +48,7 @@ def test_it_is_content_with_an_account_that_has_everything(
 
     heads = [line[:6].strip() for line in answer.out.splitlines() if line[:6].strip()]
     assert (answer.code, answer.err) == (0, "")
-    assert heads == ["ok"] * 19
+    assert heads == ["ok"] * 20
     assert max(map(len, answer.out.splitlines())) <= 80
     assert 'yes, by the right "PaymentIntents: Read"' in " ".join(answer.out.split())
     assert "canary" not in answer.everything
@@ -65,6 +65,7 @@ def test_it_is_content_with_an_account_that_has_everything(
         ("checkout_session", "read checkout/sessions", "Checkout Sessions", "rak_checkout_session_read"),
         ("balance_transaction", "read balance_transactions", "Balance transaction sources", "rak_balance_transaction_source_read"),
         ("payout", "read payouts", "Payouts", "rak_payout_read"),
+        ("balance", "read balance", "Balance", "rak_balance_read"),
         ("webhook_endpoint", "read webhook_endpoints", "Webhook Endpoints", "rak_webhook_read"),
     ],
 )  # fmt: skip

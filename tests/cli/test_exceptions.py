@@ -304,6 +304,7 @@ ALERTS = [
     (ExceptionKind.READ_FORBIDDEN, "charge ch_9", "there is no such object"),
     (ExceptionKind.SWEEP_FAILING, "money", "Stripe is away"),
     (ExceptionKind.WRONG_ACCOUNT_OR_MODE, "acct_9 live", "acct_9 live"),
+    (ExceptionKind.PUSH_REFUSED, "push.example.com", "403 key"),
 ]
 
 

@@ -11,9 +11,13 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select, update
 
-from reconciler.db import runs
+from reconciler.core.exceptions import ExceptionKind
+from reconciler.db import alerts, holds, queued, runs
+from reconciler.db.run_tables import reconcile_runs
 from reconciler.db.session import Database
+from reconciler.db.tables import payments
 from reconciler.reconcile.queue import run_waiting
 from reconciler.simulator import till
 from reconciler.simulator.api import Api, Key
@@ -168,19 +172,103 @@ def test_it_says_that_it_was_cut_off(shop: Shop, tmp_path: Path) -> None:
 
 def test_it_leaves_a_run_to_the_daemon(shop: Shop, database: Database) -> None:
     """A queued run needs no key, is done by the daemon's next look, and is done once."""
-    queued = shop.reconcile("--queue", "--by", "ben")
+    left = shop.reconcile("--queue", "--by", "ben")
     before = shop.run("runs", "show", "1").out
 
-    account = Account(database)
+    account = Account(database, world=World(seed=5, clock=Clock(int(time.time() * 1000))))
     run_waiting(account.poller)
     with database.reading() as tx:
-        waiting = runs.of_daemon(tx)
+        waiting = queued.of_daemon(tx)
 
-    assert (queued.code, "Run 1 waits for the daemon" in queued.out) == (0, True)
-    assert "queued" in before
-    assert "by ben" in before
+    assert (left.code, "Run 1 waits for the daemon" in left.out) == (0, True)
+    assert "waits for its turn" in before
+    assert "ben" in before
     assert "complete" in shop.run("runs", "show", "1").out
     assert waiting == []
+
+
+def test_it_lets_nobody_into_a_run_that_goes_on(shop: Shop, database: Database) -> None:
+    """Who resumes a run at which somebody works gets one line and exit code 2; behind a killed one they may, and it says so."""
+    shop.faults.script(Fault(kind=FaultKind.NO_RETRY, path="/v1/refunds", times=200))
+    shop.reconcile("--by", "ben")
+    shop.faults.heal()
+    with database.writing() as tx:
+        token = holds.hold(tx, 1, "somebody", None)
+        tx.execute(update(reconcile_runs).values(state="running", error=None))
+
+    shown = shop.run("runs", "show", "1").out
+    refused = [shop.run("reconcile", "--resume", "1", *more) for more in ((), ("--queue",))]
+    with database.writing() as tx:
+        holds.release(tx, 1, token or 0)
+    killed = shop.run("runs", "list").out, shop.run("runs", "report", "1")
+    resumed = shop.run("reconcile", "--resume", "1")
+
+    assert "still goes on" in shown
+    assert [(each.code, each.out) for each in refused] == [(2, "")] * 2
+    assert all(each.err.count("\n") == 1 for each in refused)
+    assert all("run 1 is going on at this moment" in each.err for each in refused)
+    assert "CUT OFF" in killed[0]
+    assert (killed[1].code, "was killed" in killed[1].out) == (3, True)
+    assert resumed.code == 0
+
+
+def test_it_calls_a_person_for_what_else_is_open(shop: Shop, database: Database) -> None:
+    """A question in the queue about a payment of the days is told in one line of every form, and is exit code 1."""
+    assert shop.reconcile().code == 0
+    with database.writing() as tx:
+        id_ = tx.scalar(select(payments.c.id))
+        alerts.open_alert(
+            tx,
+            kind=ExceptionKind.CONFLICTING_FACTS,
+            subject=id_ or "",
+            fingerprint="it contradicts itself",
+            now=datetime.now(UTC),
+        )
+
+    again = shop.reconcile("--format", "json")
+    french = shop.run("runs", "report", "2", RECONCILER_REPORT__LOCALE="fr")
+
+    told = json.loads(again.out)
+    assert (again.code, french.code, told["open_questions"]) == (1, 1, 1)
+    assert any("payments of these days that are in the queue: 1" in e for e in told["next_steps"])
+    assert "Questions ouvertes sur des paiements de ces jours" in " ".join(french.out.split())
+
+
+WORDS = {
+    "en": (
+        "waits for its turn",
+        "missing here",
+        "would be repaired",
+        "Ledger in EUR",
+        "Only run 1",
+    ),
+    "fr": ("en attente", "absent ici", "serait corrigé", "Solde en EUR", "Seul le rapport n° 1"),
+}
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_it_tells_of_runs_in_the_words_of_their_reports(shop: Shop, language: str) -> None:
+    """States, differences and sums are called in `runs` as in the report, in both languages, and no line is too wide."""
+    waits, kind, outcome, book, only = WORDS[language]
+    named = {"RECONCILER_REPORT__LOCALE": language}
+    shop.reconcile("--dry-run")
+    shop.reconcile()
+    shop.reconcile_until_yesterday()
+    shop.run("reconcile", "--from", _day(1), "--to", _day(0), "--queue")
+
+    listed = shop.run("runs", "list", **named).out
+    dry = shop.run("runs", "show", "1", **named).out
+    queue = shop.run("runs", "show", "4", **named).out
+    differ = shop.run("runs", "diff", "1", "3", **named).out
+
+    assert waits in " ".join(listed.split())
+    assert waits in queue
+    assert kind in dry
+    assert outcome in dry
+    assert (book in " ".join(differ.split())) or differ
+    assert only in differ
+    for each in (listed, dry, queue, differ):
+        assert max(map(len, each.splitlines())) <= 80
 
 
 def test_it_keeps_a_history_to_sign_and_compare(shop: Shop) -> None:

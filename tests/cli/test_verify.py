@@ -93,7 +93,8 @@ def test_it_names_what_was_tampered_with(
     answer = paid.run("verify")
 
     assert answer.code == 1
-    assert f"{subject}: {what}\n" in answer.out
+    assert f"{subject}: {what}" in answer.out
+    assert ". Mend: " in answer.out
 
 
 def test_it_needs_rebuild_to_find_facts_that_nobody_observed(
@@ -101,13 +102,14 @@ def test_it_needs_rebuild_to_find_facts_that_nobody_observed(
 ) -> None:
     """Facts and columns that agree with each other may still not be what Stripe said."""
     with database.writing() as tx:
-        tx.execute(delete(tables.observations))
+        projection = func.replace(tables.observations.c.projection, "1250", "1249")
+        tx.execute(update(tables.observations).values(projection=projection))
 
     assert paid.run("verify").code == 0
     answer = paid.run("verify", "--rebuild")
 
     assert answer.code == 1
-    assert "pi_1: its facts differ from the observations\n" in answer.out
+    assert "pi_1: its facts differ from the observations. Mend: " in answer.out
 
 
 def test_it_changes_nothing(paid: Commands, database: Database) -> None:
@@ -129,8 +131,37 @@ def test_it_tells_programs_too(paid: Commands, database: Database) -> None:
     answer = paid.run("verify", "--json")
 
     assert answer.code == 1
-    assert json.loads(answer.out) == {
-        "payments": 1,
-        "invoices": 1,
-        "problems": [{"subject": "invoice inv_1", "what": "its net 1 is not what its sums give"}],
+    told = json.loads(answer.out)
+    (problem,) = told.pop("problems")
+    assert told == {"payments": 1, "invoices": 1, "awaited": 0, "count": 1}
+    assert problem.pop("mend")
+    assert problem == {
+        "check": "net",
+        "subject": "invoice inv_1",
+        "what": "its net 1 is not what its sums give",
     }
+
+
+def test_it_prints_no_more_than_was_asked_for(paid: Commands, database: Database) -> None:
+    """Where much is wrong, so many problems are printed, and how many others there are."""
+    with database.writing() as tx:
+        tx.execute(update(tables.stripe_events).values(state="lost"))
+
+    answer = paid.run("verify", "--limit", "1")
+
+    assert answer.code == 1
+    assert answer.out.count("Mend: ") == 1
+    assert "... and 1 more; --limit prints up to 1000.\n" in answer.out
+    assert answer.out.endswith(", 2 problems.\n")
+
+
+def test_it_says_that_it_could_not_check(paid: Commands, database: Database) -> None:
+    """A table that can't be read is neither right nor wrong: the exit code is 3, and no line says otherwise."""
+    with database.migrating() as tx:
+        tx.exec_driver_sql("ALTER TABLE transitions RENAME TO elsewhere")
+
+    answer = paid.run("verify")
+
+    assert answer.code == 3
+    assert "problems" not in answer.out
+    assert answer.err.startswith("reconciler: the database: ")

@@ -13,7 +13,9 @@ from reconciler.config import Address, Settings, SettingsError, Stripe, Webhook,
 
 SHIPPED = Path(__file__).parents[2] / "config.toml"
 SECTION_FIELDS = [
-    field for field in fields(Settings) if field.name not in ("secrets", "stripe_api_base")
+    field
+    for field in fields(Settings)
+    if field.name not in ("secrets", "stripe_api_base", "push_relay")
 ]
 
 
@@ -164,3 +166,26 @@ def test_it_talks_to_another_stripe_with_a_test_key(base: str) -> None:
 
     assert load(SHIPPED, environ).stripe_api_base == base
     assert load(SHIPPED, {"STRIPE_API_BASE": ""}).stripe_api_base is None
+
+
+@pytest.mark.parametrize("relay", ["http://127.0.0.1:18421", "https://relay.example"])
+def test_it_sends_notifications_to_a_relay(relay: str) -> None:
+    """PUSH_RELAY is taken as it is, as long as nothing live is about."""
+    assert load(SHIPPED, {"PUSH_RELAY": relay}).push_relay == relay
+    assert load(SHIPPED, {"PUSH_RELAY": ""}).push_relay is None
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "/",
+        "/invoices/{id}",
+        "/#/invoices/{number}?from=push",
+        "https://app.example.com/",
+        "https://app.example.com:8443/i/{id}/{number}",
+    ],
+)
+def test_it_opens_a_page_of_the_app(url: str) -> None:
+    """A notification may open a page at an address of its own, or one of the app that it was subscribed in."""
+    assert load(SHIPPED, {"RECONCILER_PUSH__INVOICE_URL": url}).push.invoice_url == url

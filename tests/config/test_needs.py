@@ -6,7 +6,17 @@ from typing import Literal
 import pytest
 from pydantic import SecretStr
 
-from reconciler.config import Secrets, Settings, SettingsError, Stripe, load, require
+from reconciler.config import (
+    Push,
+    Secrets,
+    Settings,
+    SettingsError,
+    Stripe,
+    load,
+    missing_for_push,
+    missing_for_sending,
+    require,
+)
 
 GOOD_WEBHOOK_SECRET = "whsec_0123456789a"
 Mode = Literal["test", "live"]
@@ -125,25 +135,81 @@ def test_it_refuses_a_key_of_the_other_mode(key: str, mode: Mode, sentence: str)
     assert "canary" not in problem
 
 
+@pytest.mark.parametrize("variable", ["STRIPE_API_BASE", "PUSH_RELAY"])
 @pytest.mark.parametrize("key", ["sk_live_canary", "rk_live_canary"])
-def test_it_sends_a_live_key_to_stripe_only(key: str) -> None:
-    """With a live key another address for Stripe is refused."""
+def test_it_sends_what_is_live_to_the_real_ones_only(key: str, variable: str) -> None:
+    """With a live key another address for Stripe, or for the push services, is refused."""
     with pytest.raises(SettingsError) as refusal:
-        load(None, {"STRIPE_API_KEY": key, "STRIPE_API_BASE": "http://127.0.0.1:1"})
+        load(None, {"STRIPE_API_KEY": key, variable: "http://127.0.0.1:1"})
 
     [problem] = refusal.value.problems
-    assert problem.startswith("STRIPE_API_BASE: is refused with a live key")
+    assert problem.startswith(f"{variable}: is refused with a live key")
 
 
+def test_it_notifies_live_users_by_the_real_push_services_only() -> None:
+    """Whoever only serves has no key, and is known to be live by its mode."""
+    environ = {"RECONCILER_STRIPE__MODE": "live", "PUSH_RELAY": "http://127.0.0.1:1"}
+
+    with pytest.raises(SettingsError, match="PUSH_RELAY: is refused in live mode"):
+        load(None, environ)
+
+
+def with_push(subject: str = "", key: str | None = None, token: str | None = None) -> Settings:
+    """Return settings with these parts of push."""
+    secrets = Secrets(
+        vapid_private_key=SecretStr(key) if key else None,
+        push_token_secret=SecretStr(token) if token else None,
+    )
+    return Settings(push=Push(subject=subject), secrets=secrets)
+
+
+def test_it_says_what_push_lacks() -> None:
+    """Sending needs a subject and a key; that browsers subscribe needs the app's secret too."""
+    nothing, all_ = with_push(), with_push("mailto:a@b.c", "key", "t" * 32)
+
+    assert missing_for_sending(nothing) == ("[push] subject", "VAPID_PRIVATE_KEY")
+    assert missing_for_push(nothing) == (*missing_for_sending(nothing), "PUSH_TOKEN_SECRET")
+    assert missing_for_push(with_push("mailto:a@b.c", "key")) == ("PUSH_TOKEN_SECRET",)
+    assert missing_for_push(with_push("", "key", "t" * 32)) == ("[push] subject",)
+    assert missing_for_push(all_) == missing_for_sending(all_) == ()
+
+    with pytest.raises(SettingsError) as refusal:
+        require(nothing, "push")
+    subject, key = refusal.value.problems
+    assert subject.startswith("[push] subject: is empty or not set; write subject = ")
+    assert key == "VAPID_PRIVATE_KEY: is empty or not set; `reconciler push keys` makes one"
+    require(all_, "push", "push_secret")
+
+
+@pytest.mark.parametrize(
+    ("token", "is_good"),
+    [(None, True), ("t" * 31, False), ("t" * 32, True), ("é" * 15 + "c", False), ("é" * 16, True)],
+)
+def test_it_refuses_a_short_secret_for_tokens(token: str | None, is_good: bool) -> None:
+    """Whoever guesses the app's secret is any user; where nobody subscribes, none is needed."""
+    settings = with_push(token=token)
+    if is_good:
+        require(settings, "push_secret")
+        return
+
+    with pytest.raises(SettingsError) as refusal:
+        require(settings, "push_secret")
+
+    [problem] = refusal.value.problems
+    assert problem.startswith("PUSH_TOKEN_SECRET: is shorter than 32 bytes; make one with `openssl")
+    assert str(token) not in problem
+
+
+@pytest.mark.parametrize("variable", ["STRIPE_API_BASE", "PUSH_RELAY"])
 @pytest.mark.parametrize(
     "base",
     ["ftp://x", "http://", "http://u:canary@h", "http://h/path", "http://h:x", "h:1", "http://h /"],
 )
-def test_it_wants_a_bare_address_of_another_stripe(base: str) -> None:
-    """STRIPE_API_BASE is a scheme, a host and a port, and holds no password."""
+def test_it_wants_the_bare_address_of_a_stand_in(base: str, variable: str) -> None:
+    """An address of another Stripe, or of a relay, is a scheme, a host and a port, and holds no password."""
     with pytest.raises(SettingsError) as refusal:
-        load(None, {"STRIPE_API_BASE": base})
+        load(None, {variable: base})
 
     assert refusal.value.problems == (
-        "STRIPE_API_BASE: must be http://HOST:PORT or https://HOST:PORT and nothing more",
+        f"{variable}: must be http://HOST:PORT or https://HOST:PORT and nothing more",
     )

@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.ledger import Rules
 from reconciler.core.matching import Allocation, Rule
-from reconciler.core.milestones import Notice, Placed, of_invoice, of_payment
+from reconciler.core.milestones import fresh, of_invoice, of_payment
+from reconciler.core.notice import Notice, Placed
 from reconciler.core.observation import Observation
 from reconciler.core.payment import Book
+from reconciler.core.returned import OF_DISPUTES
 from tests.core import builders as b
 
 USERS = {"a": "ann", "b": "bob", "c": "ann", "d": None}
@@ -148,3 +151,84 @@ def test_it_gives_each_coverage_a_key_of_its_own() -> None:
     assert firsts[1] == ["invoice_paid_again:1:a"]
     assert all(earlier != later for earlier, later in pairwise(firsts))
     assert keys(was_covered=True, taken_back=1) == []
+
+
+def _disputed(*words: str, **changed: object) -> list[Observation]:
+    return [
+        b.event(b.dispute(word, **changed), 60 + i, f"evt_d{i}") for i, word in enumerate(words)
+    ]
+
+
+DISPUTES = {
+    "an inquiry": ([], ["warning_needs_response"], None),
+    "an inquiry that ended": (["warning_needs_response"], ["warning_closed"], None),
+    "one that was opened": ([], ["needs_response"], "dispute_opened"),
+    "an inquiry that became one": (["warning_under_review"], ["needs_response"], "dispute_opened"),
+    "one that was answered": (["needs_response"], ["under_review"], None),
+    "one that was lost": (["needs_response"], ["lost"], "dispute_lost"),
+    "one that is known only as lost": ([], ["lost"], "dispute_lost"),
+    "one that was won": (["under_review"], ["won"], "dispute_won"),
+    "one that was won after all": (["needs_response", "lost"], ["won"], "dispute_won"),
+    "one that was refunded": (["needs_response"], ["charge_refunded"], None),
+    "the same again": (["needs_response", "lost"], ["lost"], None),
+}
+
+
+@pytest.mark.parametrize("case", DISPUTES)
+def test_it_tells_of_a_dispute_what_is_new(case: str) -> None:
+    """An owner hears that a payment is disputed, and how that ended; of inquiries and of answers nothing."""
+    known, said, kind = DISPUTES[case]
+    before = [PAID, *_disputed(*known)]
+    after = [*before, *_disputed(*said)]
+
+    told = _told(_placed({"a": 1000}, *before), _placed({"a": 1000}, *after))
+
+    assert _short(told) == ({(f"{kind}:dp_1", "ann", "INV-A", 1000)} if kind else set())
+
+
+def test_it_tells_each_user_of_their_part_of_a_dispute() -> None:
+    """A dispute is cut along the allocations, and what is at no invoice is nobody's."""
+    parts = {"a": 400, "b": 500}
+    dispute = _disputed("needs_response", amount_minor=500)
+
+    told = _told(_placed(parts, PAID), _placed(parts, PAID, *dispute))
+
+    assert _short(told) == {
+        ("dispute_opened:dp_1", "ann", "INV-A", 200),
+        ("dispute_opened:dp_1", "bob", "INV-B", 250),
+    }
+
+
+def test_it_tells_of_disputes_only_where_that_is_wanted() -> None:
+    """The setting decides about disputes, and about nothing else."""
+    after = _placed({"a": 1000}, PAID, *_disputed("needs_response"), REFUND)
+    told = _told(_placed({"a": 1000}, PAID), after)
+
+    def kinds(*, wanted: bool) -> set[str]:
+        return {each.kind for each in fresh(told, Rules(dispute_notices=wanted), b.at_ms(90))}
+
+    assert kinds(wanted=False) == {"refund_done"}
+    assert kinds(wanted=True) == {"refund_done", "dispute_opened"}
+    assert kinds(wanted=True) - {"refund_done"} <= OF_DISPUTES
+
+
+@pytest.mark.parametrize(
+    ("word", "told_at", "is_told"),
+    [("needs_response", None, False), ("lost", 86_400 * 9, True), ("won", 86_400 * 9, True)],
+)
+def test_it_tells_of_a_dispute_by_the_time_of_what_happened(
+    word: str, told_at: int | None, is_told: bool
+) -> None:
+    """An old dispute that is read today wakes nobody; that it was decided today is news, however old it is."""
+    now_s = 86_400 * 9 + 60
+    observation = (
+        b.read(b.dispute(word), now_s)
+        if told_at is None
+        else b.event(b.dispute(word), told_at, "evt_9")
+    )
+    told = _told(_placed({"a": 1000}, PAID), _placed({"a": 1000}, PAID, observation))
+
+    found = fresh(told, Rules(dispute_notices=True), b.at_ms(now_s))
+
+    assert len(told) == 1
+    assert (len(found) == 1) is is_told

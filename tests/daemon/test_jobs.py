@@ -4,13 +4,16 @@ import threading
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
+from reconciler.core.report import RunHead, RunState
 from reconciler.daemon import Timing, jobs_of
 from reconciler.daemon.jobs import FORGET_AT_ONCE
-from reconciler.db import sightings, sweeps, tables
+from reconciler.db import runs, sightings, sweeps, tables, touched
+from reconciler.db.run_tables import reconcile_runs
 from reconciler.db.session import Database
 from reconciler.simulator.api import Request
+from tests.outbox.post import Post
 from tests.poll.account import START_MS, Account
 
 DAY_S = 86_400
@@ -120,6 +123,47 @@ def test_it_forgets_what_no_list_shows_any_more(database: Database) -> None:
         assert list(tx.scalars(select(tables.sightings.c.object_id))) == ["pi_young"]
 
 
+KEPT_OF_RUNS = [
+    (RunState.COMPLETE, 36 * DAY_S + 1, False),
+    (RunState.COMPLETE, 35 * DAY_S, True),
+    (RunState.CUT_OFF, 36 * DAY_S + 1, True),
+]
+
+
+@pytest.mark.parametrize(("state", "ago_s", "is_kept"), KEPT_OF_RUNS)
+def test_it_forgets_what_complete_runs_changed(
+    database: Database, state: RunState, ago_s: int, is_kept: bool
+) -> None:
+    """What a run has changed is kept for five weeks behind its end, and for as long as somebody may go on with it."""
+    account = Account(database)
+    day = account.now().date()
+    head = RunHead(
+        id=0,
+        first_day=day,
+        last_day=day,
+        zone="UTC",
+        is_dry=False,
+        state=state,
+        by="ada",
+        asked_at=account.now(),
+    )
+    with database.writing() as tx:
+        for run_id in (runs.ask(tx, head), runs.ask(tx, head)):
+            touched.touch(tx, run_id, {"pi_1": None, "pi_2": None})
+            tx.execute(
+                update(reconcile_runs)
+                .where(reconcile_runs.c.id == run_id)
+                .values(ended_at=account.ago(ago_s))
+            )
+    jobs = {job.name: job for job in jobs_of(account.poller, Timing(), account.poller)}
+
+    jobs["forget"].work()
+
+    with database.reading() as tx:
+        left = [set(touched.touched(tx, run_id, after="")) for run_id in (1, 2)]
+    assert left == [{"pi_1", "pi_2"} if is_kept else set()] * 2
+
+
 def test_it_looks_after_what_waits(database: Database) -> None:
     """The jobs for reads and for retries do nothing, without a question to Stripe, while nothing waits."""
     account = Account(database)
@@ -129,3 +173,22 @@ def test_it_looks_after_what_waits(database: Database) -> None:
 
     assert counts == [0, 0]
     assert account.client.asked == []
+
+
+def test_it_looks_at_notifications_every_two_seconds(database: Database) -> None:
+    """With an outbox the daemon has one job more, which makes deliveries and sends them; the night forgets those that ended."""
+    account, post = Account(database), Post(database)
+    post.now = account.now()
+    post.subscribe()
+    post.notify()
+    made = jobs_of(account.poller, Timing(), account.poller, post.outbox)
+    jobs = {job.name: job for job in made}
+
+    jobs["push"].work()
+    assert post.outbox.rest(20)
+    sent = post.states
+    account.wait(37 * 86_400)
+    jobs["forget"].work()
+
+    assert jobs["push"].every_s == 2
+    assert (sent, post.states) == (["accepted"], [])

@@ -22,7 +22,7 @@ from reconciler.db.migrate import (
     state,
     upgrade,
 )
-from reconciler.db.run_tables import metadata
+from reconciler.db.push_tables import metadata
 from reconciler.db.session import Database, StatementFailed, open_database
 
 FAMILY = """

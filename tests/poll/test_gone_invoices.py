@@ -281,6 +281,6 @@ def test_it_tells_money_that_is_counted_twice(account: Account) -> None:
 
     with account.database.reading() as tx:
         assert ledgers.sums(tx) == {"eur": (1, 5_000)}
-    assert "verify: all of eur invoices were settled with 1, and 5000 is allocated to them" in (
+    assert "verify: invoice 1 it was settled with 1, and 5000 is allocated to it" in (
         wrong_books(account)
     )

@@ -8,7 +8,7 @@ from sqlalchemy import select
 from reconciler.core.calendar import DayRange, day_of
 from reconciler.core.report import Discrepancy, RunHead
 from reconciler.db import runs
-from reconciler.db.run_tables import metadata
+from reconciler.db.push_tables import metadata
 from reconciler.db.session import Database
 from reconciler.reconcile.asking import Asked, ask
 from reconciler.reconcile.running import NORMAL, Bounds, run
@@ -16,7 +16,7 @@ from reconciler.simulator import checkout, returns, till
 from tests.poll.account import Account
 
 DAY_S = 86_400
-OWN = {"reconcile_runs", "reconcile_slices", "reconcile_touched", "discrepancies"}
+OWN = {"reconcile_runs", "reconcile_slices", "reconcile_touched", "discrepancies", "leases"}
 
 
 def today(account: Account) -> date:

@@ -47,6 +47,28 @@ def test_it_reads_all_that_is_given_away() -> None:
     assert read.windows == Counter({Window(n, n + 1): 1 for n in range(256)})
 
 
+def test_it_lets_nobody_go_while_another_one_may_give_away() -> None:
+    """Who finds nothing left waits for what those who still read may give away, and goes once all is read."""
+    walking, got = Walk([_stretch(0, 2)]), list[Stretch | None]()
+    walking.next()
+
+    def idle() -> None:
+        got.append(walking.next())
+        walking.done()
+        got.append(walking.next())
+
+    waiting = threading.Thread(target=idle, daemon=True)
+    waiting.start()
+    waiting.join(0.1)
+    before = list(got)
+    walking.give([_stretch(0, 1)])
+    walking.done()
+    waiting.join(WAIT_MAX_S)
+
+    assert before == []
+    assert got == [_stretch(0, 1), None]
+
+
 def test_it_hands_to_those_who_wait() -> None:
     """Lanes that have nothing to do wait for what others give away, and then read it side by side."""
     together = threading.Barrier(LANES, timeout=WAIT_MAX_S)

@@ -1,5 +1,6 @@
 """Does a run outlast a database that is away for a moment, and no longer than that?"""
 
+import pkgutil
 import threading
 
 import pytest
@@ -108,6 +109,42 @@ def test_it_loses_no_page_to_a_short_outage(
     with database.reading() as tx:
         found = runs.slices(tx, head.id, "payment_intents")
     assert [(each.at_stripe, each.here, each.gap) for each in found] == [(1, 1, 0)]
+
+
+WRITES = {
+    "the hold": "reconciler.reconcile.holding.holds.hold",
+    "begin": "reconciler.reconcile.running.runs.begin",
+    "what was put off": "reconciler.reconcile.rereading.waiting.bring_forward",
+    "payouts": "reconciler.reconcile.payouts.payouts.unread",
+    "forgetting": "reconciler.reconcile.concluding.runs.forget_differences",
+    "differences": "reconciler.reconcile.concluding.runs.keep_differences",
+    "what was changed": "reconciler.reconcile.concluding.touched.touched",
+    "totals": "reconciler.reconcile.statement.signing.keep_totals",
+    "end": "reconciler.reconcile.running.runs.end",
+}
+
+
+@pytest.mark.parametrize("place", WRITES.values(), ids=WRITES)
+def test_it_ends_no_run_wherever_a_short_outage_comes(
+    account: Account, database: Database, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    """A stranger's lock of some seconds ends no run, at its beginning, at its end or in between."""
+    first, made = today(account), paid(account)
+    account.wait(DAY_S)
+    module, _, name = place.rpartition(".")
+    really, lost = getattr(pkgutil.resolve_name(module), name), [1]
+
+    def once_away(*args: object, **named: object) -> object:
+        if lost and lost.pop():
+            raise StorageUnavailable("the database is locked")
+        return really(*args, **named)
+
+    monkeypatch.setattr(place, once_away)
+    with capture_logs():
+        head = reconciled(account, days(account, first))
+
+    assert (head.state, head.error, lost) == (RunState.COMPLETE, "", [])
+    assert kinds(database, head)["missing_here"] == {made}
 
 
 def test_it_is_cut_off_by_a_long_outage(

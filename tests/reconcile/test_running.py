@@ -8,11 +8,13 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from reconciler.core.calendar import DayRange
-from reconciler.core.report import RunHead, RunState
-from reconciler.db import queries, runs
+from reconciler.core.exceptions import ExceptionKind
+from reconciler.core.report import Outcome, RunHead, RunState
+from reconciler.db import alerts, exceptions, queries, runs
 from reconciler.db.session import Database
 from reconciler.reconcile.asking import Asked, ask
 from reconciler.reconcile.running import Bounds, run
+from reconciler.reconcile.signing import Obstacle, sign
 from reconciler.reconcile.statement import report_of
 from reconciler.simulator import payouts, returns, till
 from reconciler.simulator.clock import Clock
@@ -286,14 +288,9 @@ def test_it_covers_what_is_over_at_stripe(account: Account, database: Database) 
 def test_it_tells_what_stripe_does_not_know(
     account: Account, database: Database, is_dry: bool
 ) -> None:
-    """A payment of ours that Stripe has not is a difference and a gap, and nobody's guess is booked."""
+    """A payment of ours that Stripe has not is a difference, no gap in what Stripe's list gave, and nobody's guess is booked."""
     first, stays = today(account), paid(account)
-    other, heard = World(seed=8, clock=account.world.clock), []
-    other.on_event.append(lambda happening: heard.append(happening.event))
-    made = till.make_intent(other, amount=1000, currency="eur")
-    till.succeed(other, made)
-    account.tell(*heard)
-    account.wait(DAY_S)
+    made = _of_another_account(account)
     if is_dry:
         reconciled(account, days(account, first))
 
@@ -304,8 +301,107 @@ def test_it_tells_what_stripe_does_not_know(
         gaps = {each.list: each.gap for each in runs.slices(tx, head.id) if each.gap}
     assert head.state is RunState.COMPLETE
     assert (found.here, found.there) == ("succeeded 1000 eur", "nothing")
-    assert gaps == {"payment_intents": 1}
+    assert gaps == {}
     assert _payment(database, stays)
+
+
+def _of_another_account(account: Account) -> str:
+    """A payment that somebody told us of, and that Stripe does not know."""
+    other, heard = World(seed=8, clock=account.world.clock), []
+    other.on_event.append(lambda happening: heard.append(happening.event))
+    made = till.make_intent(other, amount=1000, currency="eur")
+    till.succeed(other, made)
+    account.tell(*heard)
+    account.wait(DAY_S)
+    return made
+
+
+def test_it_takes_a_reason_for_what_stripe_does_not_know(
+    account: Account, database: Database
+) -> None:
+    """What a person has accepted is told as explained, with who and why, and is signed for; without that it is not."""
+    first = today(account)
+    made = _of_another_account(account)
+    one_day = days(account, first, first)
+
+    before = reconciled(account, one_day)
+    obstacle = sign(database, before.id, "ada", account.now())
+    with database.writing() as tx:
+        queue = queries.open_exceptions(tx, now=account.now())
+        (row,) = [each for each in queue if each["kind"] == "missing_at_stripe"]
+        exceptions.resolve(tx, row, by="ada b", reason="tests; of May: 3", now=account.now())
+    dry = reconciled(account, one_day, is_dry=True)
+    after = reconciled(account, one_day)
+
+    assert row["subject"] == made
+    assert obstacle is Obstacle.GONE
+    assert one(database, before, "missing_at_stripe", made).outcome is Outcome.NEEDS_A_PERSON
+    for head in (dry, after):
+        found = one(database, head, "missing_at_stripe", made)
+        assert found.outcome is Outcome.EXPLAINED
+        assert found.note == "accepted by ada b: tests; of May: 3"
+    assert sign(database, after.id, "ada", account.now()) is None
+
+
+def test_it_asks_nobody_any_more_about_what_stripe_knows_after_all(
+    account: Account, database: Database
+) -> None:
+    """An object that Stripe did not know and knows now is no question, also where a person had accepted it."""
+    first, made = today(account), paid(account)
+    account.wait(DAY_S)
+    reconciled(account, days(account, first, first))
+    with database.writing() as tx:
+        alerts.open_alert(
+            tx,
+            kind=ExceptionKind.MISSING_AT_STRIPE,
+            subject=made,
+            fingerprint="was not there",
+            now=account.now(),
+        )
+
+    reconciled(account, days(account, first, first), is_dry=True)
+    with database.reading() as tx:
+        dry = queries.open_exceptions(tx, now=account.now())
+    reconciled(account, days(account, first, first))
+
+    with database.reading() as tx:
+        left = {each["kind"] for each in queries.open_exceptions(tx, now=account.now())}
+    assert "missing_at_stripe" in {each["kind"] for each in dry}
+    assert "missing_at_stripe" not in left
+
+
+def test_it_counts_what_else_is_open(account: Account, database: Database) -> None:
+    """A dispute of these days and money in another currency are no differences, and are counted; those of other days are not."""
+    add_invoices(database, *invoices())
+    first = today(account)
+    everything(account)
+    account.wait(DAY_S)
+
+    head = reconciled(account, days(account, first, first))
+    account.wait(DAY_S)
+    later = reconciled(account, days(account, first + timedelta(days=2)))
+
+    with database.reading() as tx:
+        named = {"unmatched_payment", "underpaid", "overpaid", "second_payment"}
+        found = {each["kind"] for each in queries.open_exceptions(tx, now=account.now())} - named
+    assert found == {"dispute_open", "wrong_currency"}
+    assert report_of(database, head.id, now=account.now()).open_questions == 2
+    assert report_of(database, later.id, now=account.now()).open_questions == 0
+
+
+def test_it_refuses_a_day_that_has_not_begun_at_stripe(
+    account: Account, database: Database
+) -> None:
+    """A machine whose clock is a day ahead gets no report on a day of which Stripe knows nothing, but the reason."""
+    paid(account)
+    tomorrow = today(account) + timedelta(days=1)
+
+    head = reconciled(account, days(account, today(account), tomorrow))
+
+    assert (head.state, head.covered_until) == (RunState.CUT_OFF, None)
+    assert head.error.startswith(
+        f"{tomorrow} has not begun at Stripe, where it is {today(account)}:"
+    )
 
 
 def test_it_never_looks_complete_when_it_was_cut_off(account: Account, database: Database) -> None:

@@ -2,18 +2,21 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
 
 from reconciler.core.calendar import DayRange
-from reconciler.core.report import RunHead, RunState
+from reconciler.core.report import Discrepancy, Outcome, RunHead, RunState
+from reconciler.db import runs, touched
 from reconciler.db.digest import digest
 from reconciler.db.migrate import upgrade
 from reconciler.db.session import Database, open_database
+from reconciler.reconcile.asking import Asked, ask
+from reconciler.reconcile.holding import RunTaken
+from reconciler.reconcile.progress import Progress
 from reconciler.reconcile.running import Bounds, run
-from reconciler.reconcile.statement import report_of
+from reconciler.reconcile.statement import head_of, report_of
 from tests.journeys.conftest import add_invoices
 from tests.poll.account import Account
 from tests.reconcile.days import DAY_S, days, everything, invoices, reconciled, today, told
@@ -74,6 +77,41 @@ def _a_day(account: Account) -> tuple[DayRange, list[Json]]:
     return days(account, first), heard
 
 
+def test_it_tells_who_else_was_at_it(account: Account, database: Database) -> None:
+    """What two runs at once have put right together stands in both with the other's number; nothing else does."""
+    asked, _ = _a_day(account)
+    wanted = Asked(days=asked, zone="UTC", by="finance")
+    one_id, other_id = (ask(database, wanted, account.now()) for _ in range(2))
+    begun = threading.Event()
+
+    def told(came: Progress) -> None:
+        # So many objects are a page of payments or of their money.
+        if came.objects >= 4 and not begun.is_set():
+            begun.set()
+            run(account.poller, other_id)
+
+    run(account.poller, one_id, told=told, bounds=SMALL)
+    later = reconciled(account, asked)
+
+    one, other = (_repaired(database, number) for number in (one_id, other_id))
+    both = {each.payment_id for each in one} & {each.payment_id for each in other}
+    assert both
+    for found, beside in ((one, other_id), (other, one_id)):
+        shared = {each.payment_id for each in found if f"together with run {beside} " in each.note}
+        assert both <= shared <= _changed_by(database, beside)
+    assert _repaired(database, later.id) == []
+
+
+def _changed_by(database: Database, run_id: int) -> set[str]:
+    with database.reading() as tx:
+        return set(touched.touched(tx, run_id, after=""))
+
+
+def _repaired(database: Database, run_id: int) -> list[Discrepancy]:
+    found = runs.differences(database, run_id)
+    return [each for each in found if each.outcome is Outcome.REPAIRED]
+
+
 def test_it_is_no_matter_that_two_run_at_once(
     account: Account, alone: Account, database: Database
 ) -> None:
@@ -97,20 +135,26 @@ def test_it_is_no_matter_that_two_run_at_once(
     assert _digest(account) == _digest(alone)
 
 
-def test_it_counts_nothing_twice_though_two_go_on_with_one_run(
-    account: Account, database: Database
-) -> None:
-    """Two that go on with the same run at once leave each second of each list in one slice, and the run comes to its end."""
+def test_it_is_gone_on_with_by_one_program(account: Account, database: Database) -> None:
+    """Of two that go on with the same run at once only one does; each second of each list is in one slice."""
     asked, _ = _a_day(account)
     account.stop.set()
     head = reconciled(account, asked)
     account.stop.clear()
-    bounds = (Bounds(slice_objects=3), Bounds(slice_objects=4))
+    refused: list[RunTaken] = []
+    seen: list[RunState] = []
 
-    _at_once(*(partial(run, account.poller, head.id, bounds=each) for each in bounds))
-    whole = run(account.poller, head.id)
+    def told(_: Progress) -> None:
+        seen.append(head_of(database, head.id).state)
+        if not refused:
+            with pytest.raises(RunTaken, match="is going on at this moment") as taken:
+                run(account.poller, head.id, bounds=Bounds(slice_objects=4))
+            refused.append(taken.value)
 
-    assert (whole.state, whole.error) == (RunState.COMPLETE, "")
+    whole = run(account.poller, head.id, told=told, bounds=SMALL)
+
+    assert (whole.state, whole.error, len(refused)) == (RunState.COMPLETE, "", 1)
+    assert set(seen) == {RunState.RUNNING}
     report = report_of(database, head.id, now=account.now())
     listed = {each.name: each.at_stripe for each in report.lists}
     assert all(each.is_complete for each in report.lists)

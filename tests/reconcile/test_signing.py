@@ -171,6 +171,8 @@ def test_it_refuses_numbers_that_the_books_do_not_bear_out(database: Database) -
     assert sign(database, run_id, "ada", LATER) is Obstacle.CHANGED
     with database.reading() as tx:
         assert not signing.is_signed(tx, run_id)
+    # Nor is a month frozen first, only to be refused then.
+    assert _items(database, run_id) == {}
 
 
 def test_it_begins_anew_after_it_broke_off(database: Database) -> None:

@@ -6,7 +6,17 @@ import pytest
 
 from reconciler.core.drift import Difference, Drift
 from reconciler.core.report import Outcome
-from reconciler.reconcile.telling import NAMES, Matter, Witness, feeless, for_a_person, told
+from reconciler.db.runs import KILLED
+from reconciler.reconcile.gone import GONE
+from reconciler.reconcile.telling import (
+    NAMES,
+    Matter,
+    Witness,
+    feeless,
+    for_a_person,
+    together,
+    told,
+)
 from reconciler.report.notes import translated
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -25,6 +35,9 @@ def written() -> list[str]:
         *(told(found, (), nobody, outcome).note for outcome in outcomes),
         *(for_a_person(matter, None).note for matter in matters),
         feeless(fee).note,
+        together(told(found, (), nobody, Outcome.REPAIRED), (3, 5)).note,
+        KILLED,
+        GONE,
     ]
 
 
@@ -33,6 +46,8 @@ def test_it_knows_what_runs_write(note: str) -> None:
     """Every note of a difference is there in French."""
     assert translated(note, "en") == note
     assert translated(note, "fr") != note
+    # Of a note of several parts, each.
+    assert not set(note.split("; ")) & set(translated(note, "fr").split("; "))
 
 
 @pytest.mark.parametrize(
@@ -40,6 +55,8 @@ def test_it_knows_what_runs_write(note: str) -> None:
     [
         ("refund re_1, whose money moved on 2026-03-02; dispute dp_2", "remboursement re_1, dont l'argent a bougé le 2026-03-02; litige dp_2"),
         ("late payment; it belongs to the period that is open", "paiement tardif ; il appartient à la période ouverte"),
+        ("accepted by ada b: tests; of May: 3", "accepté par ada b : tests; of May: 3"),
+        ("2026-03-02 has not begun at Stripe, where it is 2026-03-01: put this machine's clock right, and ask again", "le 2026-03-02 n'a pas commencé chez Stripe, où c'est le 2026-03-01 : régler l'horloge de cette machine, et redemander"),
         ("an unknown reason", "an unknown reason"),
         ("refund \x1b[2J", "remboursement \\x1b[2J"),
         ("", ""),

@@ -84,6 +84,7 @@ def test_it_says_what_to_do_about_each_thing() -> None:
     whole = sample()
     report = replace(
         whole,
+        open_questions=1_002,
         lists=(ListCount(name="refunds", at_stripe=2, here=1, gap=1),),
         ledger=(replace(whole.ledger[0], ties_out=False), *whole.ledger[1:]),
         payouts=(replace(whole.payouts[0], held_minor=1), *whole.payouts[1:]),
@@ -96,6 +97,7 @@ def test_it_says_what_to_do_about_each_thing() -> None:
     assert "differ from Stripe's list (marked NO): 1." in steps
     assert "adds up to 0.01 USD, but it is 9,000.00 USD" in steps
     assert "would be repaired: 1,234." in steps
+    assert "payments of these days that are in the queue: 1,002." in steps
     assert "the first (dp_1NxSample0) by Apr 20, 2026 21:59:59" in steps
     assert "signed days that have changed: 1." in steps
     assert len(next_steps(report, FRENCH)) == len(next_steps(report, ENGLISH))

@@ -7,9 +7,9 @@ import pytest
 
 from reconciler.core.drift import Drift
 from reconciler.core.report import Outcome, RunState
+from reconciler.language import Phrase
 from reconciler.report import notes, sentences, words
 from reconciler.report.tables import BY_KIND, TABLES
-from reconciler.report.words import Phrase
 
 PLACES = re.compile(r"\{(\w+)\}")
 

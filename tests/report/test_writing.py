@@ -6,7 +6,7 @@ import json
 import re
 import zipfile
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -14,13 +14,14 @@ import jsonschema
 import openpyxl
 import pytest
 
-from reconciler.core.report import Discrepancy, PaymentLine, Report, RunState
-from reconciler.report import Form, OutputRefused, write
+from reconciler.core.report import Discrepancy, PaymentLine, PayoutLine, Report, RunState
+from reconciler.language import Language
+from reconciler.report import Form, OutputRefused
 from reconciler.report.comma import FILES, cell
 from reconciler.report.page import ROWS_SHOWN
 from reconciler.report.sheets import write_book
 from reconciler.report.tongue import Tongue
-from reconciler.report.words import Language
+from reconciler.report.writing import write
 from tests.report.samples import HOSTILE, cut_off, differences, payments, quiet, sample
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
@@ -236,3 +237,79 @@ def test_it_needs_a_folder_for_csv() -> None:
     """Several tables do not fit on standard output."""
     with pytest.raises(OutputRefused, match="name one with --output"):
         write(quiet(), Form.CSV)
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("form", list(Form))
+def test_it_tells_in_each_form_what_else_is_open(
+    form: Form, language: Language, tmp_path: Path
+) -> None:
+    """How many questions about these days are in the queue stands in every form, whatever its language."""
+    report = replace(quiet(), open_questions=3_017)
+
+    out = written(report, form, tmp_path, language)
+
+    if form is Form.XLSX:
+        cells = [cell.value for row in openpyxl.load_workbook(out).worksheets[0] for cell in row]
+        text = " ".join(map(str, cells))
+    else:
+        text = (out / "summary.csv" if form is Form.CSV else out).read_text("utf-8")
+    words = {"en": "in the queue: 3,017", "fr": "dans la file : 3\u202f017"}[language]
+    shown = json.loads(text)["next_steps"][0] if form is Form.JSON else " ".join(text.split(" "))
+    assert words in shown.replace("\n", " ").replace("\u202f\n", "\u202f")
+    if form is Form.JSON:
+        assert json.loads(text)["open_questions"] == 3_017
+    if form is Form.CSV:
+        assert '"open_questions",3017' in text
+
+
+@pytest.mark.parametrize("form", [Form.TABLE, Form.HTML, Form.XLSX])
+def test_it_says_what_here_means_in_a_dry_run(form: Form, tmp_path: Path) -> None:
+    """Before anything was done, what is here is called so, and the gap is what would be left."""
+    texts = []
+    for is_dry in (True, False):
+        out = written(sample(is_dry=is_dry), form, tmp_path)
+        if form is Form.XLSX:
+            sheet = openpyxl.load_workbook(out).worksheets[0]
+            texts.append(" ".join(str(cell.value) for row in sheet for cell in row))
+        else:
+            texts.append(out.read_text("utf-8"))
+
+    dry, wet = texts
+    assert "Here before" in dry
+    assert "Gap after" in dry
+    assert "Here before" not in wet
+    assert "Gap after" not in wet
+
+
+ARRIVALS = [
+    ("en", 12_345_678, "Mar 27", "123,456.78 EUR"),
+    ("fr", 12_345_678, "27 mars", "123\u202f456,78 EUR"),
+    ("fr", 123_456_789_012, "", "1\u202f234\u202f567\u202f890,12 EUR"),
+]
+
+
+@pytest.mark.parametrize(("language", "amount", "arrives", "shown"), ARRIVALS)
+def test_it_says_in_80_columns_when_a_payout_arrives(
+    language: Language, amount: int, arrives: str, shown: str, tmp_path: Path
+) -> None:
+    """Each payout has the day on which the bank has it, if there is room; ids and numbers are whole in any case."""
+    payout = PayoutLine(
+        id="po_1NxSample0abcdefghijklmn",
+        day=date(2026, 3, 12),
+        currency="eur",
+        amount_minor=amount,
+        status="in_transit",
+        arrives_on=date(2026, 3, 27),
+        is_complete=True,
+        payments=12_345,
+    )
+
+    lines = written(replace(quiet(), payouts=(payout,)), Form.TABLE, tmp_path, language).read_text()
+
+    (line,) = [each for each in lines.splitlines() if payout.id in each]
+    assert (arrives or "12 mars") in line
+    assert line.count("mars") + line.count("Mar") == (2 if arrives else 1)
+    assert shown in line
+    assert {"en": "12,345", "fr": "12\u202f345"}[language] in line
+    assert max(map(len, lines.splitlines())) <= 80

@@ -9,6 +9,7 @@ import pytest
 
 from reconciler.core.observation import moment
 from reconciler.stripe_api.account import (
+    BALANCE,
     ENDPOINTS,
     EVENTS,
     RIGHTS,
@@ -49,7 +50,12 @@ def _survey(answering: Answering, **patience: float) -> tuple[dict[str, Reply], 
 
 def _except(path: str, said: Said) -> Answering:
     """Answer well, but at one path otherwise."""
-    return lambda asked: said if asked.path == path else listed()
+    return lambda asked: said if asked.path == path else _good(asked)
+
+
+def _good(asked: Asked) -> Said:
+    """An empty list; of the balance, which is none, an empty balance."""
+    return said_json({"object": "balance", "available": []}) if asked.path == BALANCE else listed()
 
 
 def _endpoint(**changes: Any) -> Any:
@@ -65,11 +71,11 @@ def _endpoint(**changes: Any) -> Any:
 
 def test_it_asks_once_for_each_list() -> None:
     """One small question for each list, and one page of endpoints, which is all of them."""
-    replies, asking = _survey(lambda _: listed())
+    replies, asking = _survey(_good)
 
     assert sorted(each.path for each in asking.asked) == sorted(RIGHTS)
-    assert {each.path: each.query["limit"] for each in asking.asked} == {
-        path: ["100" if path == ENDPOINTS else "1"] for path in RIGHTS
+    assert {each.path: each.query.get("limit") for each in asking.asked} == {
+        path: {ENDPOINTS: ["100"], BALANCE: None}.get(path, ["1"]) for path in RIGHTS
     }
     assert all(each.answer is not None for each in replies.values())
 
@@ -127,7 +133,7 @@ def test_it_waits_for_all_together_and_no_longer() -> None:
     def answer(asked: Asked) -> Said:
         if asked.path == "/v1/refunds":
             over.wait(10)
-        return listed()
+        return _good(asked)
 
     replies, _ = _survey(answer, patience_s=0.3)
     over.set()

@@ -19,7 +19,7 @@ NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 SOON_S = 5.0
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """What an inbox says that did not foresee an event."""
 
 
@@ -28,15 +28,17 @@ class HeldUp(FakeInbox):
     """An inbox that can be held up, that knows its batches, and that one event is too much for."""
 
     poison: str = ""
+    begun: threading.Event = field(default_factory=threading.Event)
     held_up: threading.Event = field(default_factory=threading.Event)
     batches: list[list[str]] = field(default_factory=list)
 
     def accept(self, events: Sequence[StripeEvent], *, source: Source, now: datetime) -> None:
         """Keep a batch, or nothing of it."""
         self.batches.append([each.id for each in events])
+        self.begun.set()
         self.held_up.wait(SOON_S)
         if any(each.id == self.poison for each in events):
-            raise Refused
+            raise RefusedError
         super().accept(events, source=source, now=now)
 
 
@@ -49,8 +51,7 @@ async def _one_then_many(inbox: HeldUp, names: Sequence[str]) -> list[BaseExcept
     """Let one event be written, and the others come meanwhile; returns what each got to know."""
     intake = Intake(inbox, lambda: NOW)
     asked = [asyncio.create_task(intake.accept(told("evt_first"), timeout_s=SOON_S))]
-    while not inbox.batches:
-        await asyncio.sleep(0.001)
+    await asyncio.to_thread(inbox.begun.wait, SOON_S)
     asked += [asyncio.create_task(intake.accept(told(each), timeout_s=SOON_S)) for each in names]
     await asyncio.sleep(0)
     inbox.held_up.set()
@@ -88,7 +89,7 @@ def test_it_lets_one_that_fails_fail_alone() -> None:
 
     found = asyncio.run(_one_then_many(inbox, ["evt_0", "evt_1", "evt_2"]))
 
-    assert [type(each) for each in found] == [type(None), type(None), Refused, type(None)]
+    assert [type(each) for each in found] == [type(None), type(None), RefusedError, type(None)]
     assert inbox.ids == {"evt_first", "evt_0", "evt_2"}
 
 
@@ -109,8 +110,7 @@ def test_it_does_not_write_what_nobody_waits_for() -> None:
     async def give_up() -> None:
         intake = Intake(inbox, lambda: NOW)
         first = asyncio.create_task(intake.accept(told("evt_first"), timeout_s=SOON_S))
-        while not inbox.batches:
-            await asyncio.sleep(0.001)
+        await asyncio.to_thread(inbox.begun.wait, SOON_S)
         with pytest.raises(TimeoutError):
             await intake.accept(told("evt_late"), timeout_s=0.01)
         inbox.held_up.set()

@@ -8,6 +8,7 @@ from reconciler import logs
 from reconciler.cli.context import AsJson, Config, app, settings_of
 from reconciler.cli.doctor.at_stripe import stripe_lines
 from reconciler.cli.doctor.here import database_lines, expects_webhooks, settings_lines
+from reconciler.cli.doctor.push import push_lines
 from reconciler.cli.lines import Colour, Line, as_data, is_red, show
 from reconciler.cli.output import say_json
 
@@ -27,6 +28,7 @@ def doctor(config: Config = None, as_json: AsJson = False) -> None:
     # A key of the other mode, or none, is not even shown to Stripe.
     may_ask = not is_red([each for each in lines if each.what in {"mode", "api_key"}])
     lines += database_lines(settings)
+    lines += push_lines(settings)
     if may_ask:
         lines += stripe_lines(settings)
     if not expects_webhooks(settings):

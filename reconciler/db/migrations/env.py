@@ -2,7 +2,7 @@
 
 from alembic import context
 
-from reconciler.db.run_tables import metadata
+from reconciler.db.push_tables import metadata
 
 connection = context.config.attributes["connection"]
 

@@ -1,0 +1,1 @@
+"""Messages to browsers: where they may go, and what becomes of them."""
