@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from reconciler.core import exceptions, invoice_findings, milestones
 from reconciler.core.audit import InvoiceChange, PaymentChange, Transition, transitions
+from reconciler.core.directory import Directory, directory
 from reconciler.core.exceptions import Finding
 from reconciler.core.facts import SessionFacts
 from reconciler.core.invoice import (
@@ -23,7 +24,7 @@ from reconciler.core.invoice import (
     write_for,
 )
 from reconciler.core.ledger import Ledger, Rules, Standing, invoices_held_by
-from reconciler.core.matching import Rule, match, resolve
+from reconciler.core.matching import Rule, match
 from reconciler.core.notice import Notice
 from reconciler.core.payment import Book, active_references, summarise
 from reconciler.core.sharing import shares
@@ -54,8 +55,9 @@ class Change:
 
 def decide(change: Change, ledger: Ledger, rules: Rules, now_ms: int) -> Decision:
     """Decide everything that follows from a change of facts, of decisions or of invoices."""
-    payments = tuple(_payment(book, change.before, ledger) for book in change.after.values())
-    waivers = _waivers(change, ledger)
+    named = directory(ledger.invoices.values())
+    payments = tuple(_payment(book, change.before, ledger, named) for book in change.after.values())
+    waivers = _waivers(change, named)
     invoices = tuple(_invoices(change, payments, waivers, ledger, rules))
     findings = {(f.kind.value, f.subject): f for f in _findings(payments, invoices, ledger, rules)}
     subjects = _subjects(payments, invoices)
@@ -83,11 +85,13 @@ def decide(change: Change, ledger: Ledger, rules: Rules, now_ms: int) -> Decisio
     )
 
 
-def _payment(book: Book, before: Mapping[str, Book], ledger: Ledger) -> PaymentChange:
+def _payment(
+    book: Book, before: Mapping[str, Book], ledger: Ledger, named: Directory
+) -> PaymentChange:
     summary = summarise(book)
     stored = sorted(ledger.allocations.get(book.id, ()), key=lambda each: each.invoice_id)
     assignment = ledger.assignments.get(book.id)
-    found = match(summary, active_references(book), ledger.invoices, assignment, stored)
+    found = match(summary, active_references(book), named, assignment, stored)
     claimed, rivals = (invoices_held_by(book.id, each) for each in (ledger.claims, ledger.rivals))
     wanted = sorted(found.allocations, key=lambda each: each.invoice_id)
     return PaymentChange(
@@ -100,11 +104,11 @@ def _payment(book: Book, before: Mapping[str, Book], ledger: Ledger) -> PaymentC
     )
 
 
-def _waivers(change: Change, ledger: Ledger) -> dict[str, frozenset[str]]:
+def _waivers(change: Change, called: Directory) -> dict[str, frozenset[str]]:
     """Each Session that asked for no money, with the one invoice that its names agree on."""
     waivers = {}
     for session_id, session in change.waived_sessions.items():
-        named = [resolve(each, ledger.invoices.values()) for each in session.names]
+        named = [called.named(each) for each in session.names]
         agreed = frozenset(id_ for found in named for id_ in found)
         waivers[session_id] = agreed if len(agreed) == 1 else frozenset()
     return waivers
@@ -142,14 +146,14 @@ def _invoices(
     by_invoice = _shares(payments, ledger)
     unassigned = _taken_by_a_person(payments, ledger)
     ids = {each.book.id for each in payments}
+    claimed = {id_ for each in payments for id_ in each.match.claimed}
     for id_ in sorted(_touched(change, payments, waivers, ledger)):
         if id_ not in ledger.invoices:
             yield from _gone(ledger.standings.get(id_))
             continue
         invoice = ledger.invoices[id_]
         claims = Claims(
-            in_conflict=bool(ledger.claims.get(id_, frozenset()) - ids)
-            or any(id_ in each.match.claimed for each in payments),
+            in_conflict=bool(ledger.claims.get(id_, frozenset()) - ids) or id_ in claimed,
             waived=bool(ledger.waivers.get(id_, frozenset()) - waivers.keys())
             or any(id_ in found for found in waivers.values()),
         )

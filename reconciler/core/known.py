@@ -37,7 +37,10 @@ class Known:
     owners: Mapping[str, str] = field(default_factory=dict)
 
     def owner_of(self, object_id: str) -> str | None:
-        """The payment that a charge, refund, dispute or Session belongs to; None while that is not known."""
+        """The payment that a charge, refund, dispute or Session belongs to; None while that is not known.
+
+        A balance transaction belongs to whom its source does; one whose source is a balance transaction belongs to nobody.
+        """
         if object_id in self.refunds:
             return self._named_by(self.refunds[object_id])
         if object_id in self.disputes:
@@ -45,7 +48,8 @@ class Known:
         if object_id in self.sessions:
             return min(self.sessions[object_id].intents, default=None)
         if object_id in self.transactions:
-            return self.owner_of(self.transactions[object_id].value.source)
+            source = self.transactions[object_id].value.source
+            return None if source in self.transactions else self.owner_of(source)
         return self.owners.get(object_id)
 
     def _named_by(self, facts: RefundFacts | DisputeFacts) -> str | None:

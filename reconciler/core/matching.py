@@ -11,13 +11,11 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from reconciler.core import since
+from reconciler.core.directory import STORED, Directory, is_later
 from reconciler.core.invoice import Invoice
-from reconciler.core.observation import Assignment, Reference, ReferenceKind, ms
+from reconciler.core.observation import Assignment, Reference, ReferenceKind
 from reconciler.core.payment import Summary
 
-STORED = frozenset({ReferenceKind.PAYMENT_INTENT, ReferenceKind.CHECKOUT_SESSION})
-# The app's times may have no zone, or hold no more than the day: an invoice is known to be later than a payment only after that.
-LATER_MS = 26 * 3_600_000
 PAYER_CONTROLLED = frozenset({ReferenceKind.CLIENT_REFERENCE, ReferenceKind.PAYMENT_LINK})
 
 
@@ -81,11 +79,11 @@ class Match:
 def match(
     payment: Summary,
     references: Collection[Reference],
-    invoices: Mapping[str, Invoice],
+    directory: Directory,
     assignment: Assignment | None = None,
     placed: Sequence[Allocation] = (),
 ) -> Match:
-    """Find where a payment belongs. `invoices` must hold every invoice that any of its references could fit.
+    """Find where a payment belongs. `directory` must hold every invoice that any of its references could fit.
 
     `placed` is where it was before: money that a rule has placed stays, as long as its names say nothing else.
     """
@@ -93,16 +91,16 @@ def match(
         return _assigned(payment, assignment)
     if payment.is_foreign:
         return Match(payment_id=payment.id, rule=Rule.FOREIGN)
-    found = _judged(payment, references, invoices)
+    found = _judged(payment, references, directory)
     held = frozenset(each.invoice_id for each in placed)
     if not payment.received_minor or payment.received_minor != sum(e.amount_minor for e in placed):
         return found
     rivals: frozenset[str] = frozenset()
-    if held <= invoices.keys():
-        stays = _still_holds(found, references, invoices, placed)
-        rivals = _rivals(payment, references, invoices, placed)
+    if held <= directory.invoices.keys():
+        stays = _still_holds(found, references, directory, placed)
+        rivals = _rivals(payment, references, directory, placed)
     else:
-        stays = _waits_for_a_person(payment, found, invoices, held)
+        stays = _waits_for_a_person(payment, found, directory.invoices, held)
     if not stays:
         return found
     return Match(
@@ -114,60 +112,24 @@ def match(
     )
 
 
-def _judged(
-    payment: Summary, references: Iterable[Reference], invoices: Mapping[str, Invoice]
-) -> Match:
-    resolved = {
-        each: resolve(each, invoices.values(), since.of_payment(payment)) for each in references
-    }
+def _judged(payment: Summary, references: Iterable[Reference], directory: Directory) -> Match:
+    paid_ms = since.of_payment(payment)
+    resolved = {each: directory.named(each, paid_ms) for each in references}
     resolved = {each: found for each, found in resolved.items() if found}
     named = frozenset(id_ for found in resolved.values() for id_ in found)
     if not named:
         return Match(payment_id=payment.id, rule=Rule.UNMATCHED)
     if len(named) > 1:
-        return _several(payment, resolved, [invoices[id_] for id_ in sorted(named)])
-    return _agreed(payment, frozenset(each.kind for each in resolved), invoices[min(named)])
-
-
-def resolve(
-    reference: Reference, invoices: Iterable[Invoice], paid_ms: int | None = None
-) -> frozenset[str]:
-    """The invoices that one reference names: values are compared exactly, and only a stored id may name several.
-
-    Of several that a value fits, those that were made well after the money came can't have been meant: a Payment Link is put on
-    next month's invoice, too. That only one is left then holds as if it were alone.
-    """
-    fitting = [each for each in invoices if _fits(reference, each)]
-    if len(fitting) > 1 and reference.kind not in STORED:
-        fitting = [each for each in fitting if not _is_later(each, paid_ms)]
-        return frozenset(each.id for each in fitting[:1] if len(fitting) == 1)
-    return frozenset(each.id for each in fitting)
-
-
-def _is_later(invoice: Invoice, paid_ms: int | None) -> bool:
-    """Whether an invoice is known to have been made after the money came."""
-    if paid_ms is None or invoice.created_at is None:
-        return False
-    return ms(invoice.created_at) > paid_ms + LATER_MS
-
-
-def _fits(reference: Reference, invoice: Invoice) -> bool:
-    kind, value = reference
-    if not value or kind is ReferenceKind.CHARGE:
-        return False
-    if kind is ReferenceKind.PAYMENT_INTENT:
-        return invoice.payment_intent_id == value
-    if kind is ReferenceKind.CHECKOUT_SESSION:
-        return invoice.checkout_session_id == value
-    if kind is ReferenceKind.PAYMENT_LINK:
-        return invoice.payment_link_id == value
-    return value in (invoice.id, invoice.number)
+        return _several(payment, resolved, [directory.invoices[id_] for id_ in sorted(named)])
+    return _agreed(
+        payment, frozenset(each.kind for each in resolved), directory.invoices[min(named)]
+    )
 
 
 def _still_holds(
     found: Match,
     references: Collection[Reference],
-    invoices: Mapping[str, Invoice],
+    directory: Directory,
     placed: Sequence[Allocation],
 ) -> bool:
     """Whether money that a rule has placed stays, although the rule would not place it there today.
@@ -178,8 +140,7 @@ def _still_holds(
     held = {each.invoice_id for each in placed}
     if found.allocations or not found.named <= held:
         return False
-    names = _names_of(placed[0].rule, references)
-    return all(any(_fits(name, invoices[id_]) for name in names) for id_ in held)
+    return held <= _fitting(placed[0].rule, references, directory).keys()
 
 
 def _waits_for_a_person(
@@ -191,31 +152,31 @@ def _waits_for_a_person(
     their parts already; nor is one that was made later and has its number. What the app itself names anew does count.
     """
     by_the_payer = found.rule in (Rule.PAYMENT_LINK, Rule.PAYER_REFERENCE, Rule.NOT_BORNE_OUT)
-    is_later = any(_is_later(invoices[id_], since.of_payment(payment)) for id_ in found.named)
+    is_later = any(is_later(invoices[id_], since.of_payment(payment)) for id_ in found.named)
     return by_the_payer or found.named <= held or (found.rule is Rule.AGREEMENT and is_later)
 
 
 def _rivals(
     payment: Summary,
     references: Iterable[Reference],
-    invoices: Mapping[str, Invoice],
+    directory: Directory,
     placed: Sequence[Allocation],
 ) -> frozenset[str]:
     """The invoices that may have been meant as well as those that have the money, as far as anybody can know."""
-    held = {each.invoice_id for each in placed}
-    names = _names_of(placed[0].rule, references)
+    held, paid_ms = {each.invoice_id for each in placed}, since.of_payment(payment)
+    fitting = _fitting(placed[0].rule, references, directory)
     return frozenset(
-        each.id
-        for each in invoices.values()
-        if each.id not in held
-        and not _is_later(each, since.of_payment(payment))
-        and any(_fits(name, each) for name in names)
+        id_ for id_, each in fitting.items() if id_ not in held and not is_later(each, paid_ms)
     )
 
 
-def _names_of(rule: Rule, references: Iterable[Reference]) -> list[Reference]:
-    """The references by which a rule finds an invoice."""
-    return [each for each in references if each.kind in _KINDS_OF.get(rule, ())]
+def _fitting(
+    rule: Rule, references: Iterable[Reference], directory: Directory
+) -> dict[str, Invoice]:
+    """The invoices that those references fit by which a rule finds one."""
+    kinds = _KINDS_OF.get(rule, frozenset())
+    names = (each for each in references if each.kind in kinds)
+    return {each.id: each for name in names for each in directory.fitting(name)}
 
 
 def _assigned(payment: Summary, assignment: Assignment) -> Match:

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.core.assigning import Obstacle, Place, Shares, add_share
+from reconciler.core.directory import directory
 from reconciler.core.matching import Allocation, Rule, match
 from reconciler.core.observation import Assignment, Reference, ReferenceKind
 from tests.core import builders as b
@@ -28,8 +29,7 @@ def placed(
 ) -> Place:
     """Put ten euros where a decision, or their name, says; so much of it was given back since."""
     payment = b.summary(status, refunded_minor=refunded_minor)
-    invoices = {"a": b.invoice("a")}
-    found = match(payment, NAMED if named else [], invoices, decision)
+    found = match(payment, NAMED if named else [], directory([b.invoice("a")]), decision)
     return Place(payment=payment, allocations=found.allocations, decision=decision)
 
 

@@ -7,6 +7,7 @@ from itertools import permutations
 
 import pytest
 
+from reconciler.core.directory import directory
 from reconciler.core.facts import PaidAt
 from reconciler.core.invoice import Share, Written, settle, write_for
 from reconciler.core.matching import Rule, match
@@ -32,7 +33,7 @@ def books(*told: Observation) -> list[Book]:
 def whole(payment: Book) -> Share:
     """Give a whole payment to one invoice."""
     seen = summarise(payment)
-    found = match(seen, NAMED, {"inv_1": b.invoice()})
+    found = match(seen, NAMED, directory([b.invoice()]))
     return shares(seen, found.allocations)["inv_1"]
 
 
@@ -94,8 +95,8 @@ def test_lago_1373_money_that_comes_before_the_invoice_finds_it_later() -> None:
     """Lago #2825: the webhook beats the app's own row; nothing is dropped, the names are simply tried again."""
     seen = summarise(b.book(SUCCEEDED))
 
-    assert match(seen, NAMED, {}).rule is Rule.UNMATCHED
-    assert match(seen, NAMED, {"inv_1": b.invoice()}).allocations[0].amount_minor == 1000
+    assert match(seen, NAMED, directory([])).rule is Rule.UNMATCHED
+    assert match(seen, NAMED, directory([b.invoice()])).allocations[0].amount_minor == 1000
 
 
 def test_lago_3228_a_charge_that_races_its_intent_is_counted_once() -> None:

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from reconciler.core.directory import directory
 from reconciler.core.invoice import Invoice
 from reconciler.core.matching import Match, Rule, match
 from reconciler.core.observation import Assignment, Reference, ReferenceKind
@@ -33,8 +34,7 @@ def matched(
     **payment: Any,
 ) -> Match:
     """Match a plain payment, changed as said, that carries these references."""
-    known = {each.id: each for each in invoices}
-    return match(b.summary(**payment), references, known, assignment)
+    return match(b.summary(**payment), references, directory(invoices), assignment)
 
 
 def assign(*parts: tuple[str, int | None]) -> Assignment:

@@ -2,8 +2,8 @@
 
 import pytest
 
+from reconciler.core.directory import directory
 from reconciler.core.invoice import Invoice
-from reconciler.core.matching import resolve
 from reconciler.core.observation import Reference, ReferenceKind
 from tests.core import builders as b
 
@@ -29,8 +29,8 @@ def test_it_takes_nothing_alike_for_the_same(kind: str, value: str) -> None:
     """What a person would read as the same number is another value."""
     alike = b.invoice("1", number="INV-1")
 
-    assert resolve(Reference(ReferenceKind(kind), value), [alike]) == frozenset()
-    assert resolve(Reference(ReferenceKind(kind), "INV-1"), [alike]) == {"1"}
+    assert directory([alike]).named(Reference(ReferenceKind(kind), value)) == frozenset()
+    assert directory([alike]).named(Reference(ReferenceKind(kind), "INV-1")) == {"1"}
 
 
 @pytest.mark.parametrize(
@@ -84,4 +84,4 @@ def test_it_resolves_a_name_exactly_or_not_at_all(
     reference: Reference, invoices: list[Invoice], named: str
 ) -> None:
     """A value that fits two invoices resolves to none; only a stored id may name several."""
-    assert resolve(reference, invoices) == frozenset(named.split())
+    assert directory(invoices).named(reference) == frozenset(named.split())
