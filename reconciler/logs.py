@@ -12,6 +12,7 @@ import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
+from functools import lru_cache
 from typing import Literal, TextIO
 
 import structlog
@@ -69,7 +70,7 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     Masked in names, values and tracebacks, at any depth: Stripe keys and webhook secrets, bearer tokens,
     passwords in addresses, e-mail addresses, and whatever stands under the name of a secret.
     """
-    return {_masked(key): _clean_field(key, value, depth=0) for key, value in event.items()}
+    return dict(_clean_field(key, value, depth=0) for key, value in event.items())
 
 
 def _chain(*, for_people: bool) -> list[Processor]:
@@ -106,18 +107,23 @@ def _clean(value: object, depth: int) -> object:
             return "..."
         case Mapping():
             named = ((_text(key), item) for key, item in value.items())
-            return {_masked(key): _clean_field(key, item, depth + 1) for key, item in named}
+            return dict(_clean_field(key, item, depth + 1) for key, item in named)
         case list() | tuple() | set() | frozenset():
             return [_clean(item, depth + 1) for item in value]
         case _:
             return _masked(_text(value))
 
 
-def _clean_field(key: str, value: object, depth: int) -> object:
+def _clean_field(key: str, value: object, depth: int) -> tuple[str, object]:
+    name, is_secret = _name(key)
     is_number = value is None or isinstance(value, bool | int | float)
-    if _SECRET_NAME.search(key) and not is_number:
-        return "***"
-    return _clean(value, depth)
+    return name, "***" if is_secret and not is_number else _clean(value, depth)
+
+
+@lru_cache(maxsize=512)
+def _name(key: str) -> tuple[str, bool]:
+    """A masked name, and whether what stands under it is a secret; every line has the same few names."""
+    return _masked(key), _SECRET_NAME.search(key) is not None
 
 
 def _text(value: object) -> str:
