@@ -7,8 +7,10 @@ STORIES ?= 3
 DB ?= both
 BENCH ?= --both
 TORTURE ?=
+SECONDS ?= 60
+FUZZ ?=
 
-.PHONY: help install test test-systemd lint kill month simulate torture bench
+.PHONY: help install test test-systemd lint kill month simulate torture fuzz bench
 
 help: ## List these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +42,9 @@ simulate: ## Play N seeded histories of payments and faults, from SEED on (make 
 
 torture: ## Kill, cut and starve the programs for hours, from SEED on (make torture TORTURE='--only kills --resume')
 	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m tests.torture --seed $(SEED) $(TORTURE)
+
+fuzz: ## Send what nobody would send, for SECONDS from SEED on (make fuzz SECONDS=600 FUZZ='--only push')
+	$(PYTHON) -m tests.fuzz --seed $(SEED) --seconds $(SECONDS) $(FUZZ)
 
 bench: ## Measure all beside baselines, on both databases, an hour (make bench BENCH='webhooks --postgresql')
 	RECONCILER_TEST_POSTGRES=1 $(PYTHON) -m benchmarks --json build/benchmarks.json --chart docs/performance.svg $(BENCH)

@@ -3,15 +3,19 @@
 import json
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from sqlalchemy import select
 
+from reconciler.apply import Policy
 from reconciler.core.observation import Source
 from reconciler.db import queries, tables
 from reconciler.db.session import Database
 from reconciler.inbox import Inbox
 from reconciler.stripe_api.envelope import StripeEvent, read_event
+from reconciler.verify import verify
 from tests.databases import refusing
 from tests.journeys.stories import event, intent
+from tests.stripe_api.shapes import balance_transaction, dispute
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -114,3 +118,33 @@ def test_it_keeps_the_exact_bytes(database: Database) -> None:
 
     with database.reading() as tx:
         assert (queries.event(tx, "evt_1") or {})["body"] == body
+
+
+def test_it_takes_two_words_about_one_balance_transaction(database: Database) -> None:
+    """Stripe says it never changes; told otherwise a second time, the event is applied, and the books stay as one wants them."""
+    inbox = Inbox(db=database)
+    for id_, category in (("evt_1", "dispute"), ("evt_2", "other_adjustment")):
+        taken = balance_transaction("txn_1", source="dp_1", type="adjustment", amount=-1000)
+        about = dispute(transactions=[taken | {"reporting_category": category}])
+        told = read_event(json.dumps(event(id_, "charge.dispute.funds_withdrawn", about)).encode())
+        inbox.accept([told], source=Source.WEBHOOK, now=NOW)
+
+    assert _states(database) == {"evt_1": "applied", "evt_2": "applied"}
+    assert verify(database, Policy(), now=NOW, rebuild=True).problems == ()
+
+
+@pytest.mark.parametrize(("first", "second"), [("txn_1", "txn_1"), ("txn_2", "txn_1")])
+def test_it_goes_in_no_circle_after_whom_money_belongs_to(
+    database: Database, first: str, second: str
+) -> None:
+    """Balance transactions that name themselves or each other as their source belong to nobody, and are applied."""
+    inbox = Inbox(db=database)
+    taken = [
+        balance_transaction(id_, source=to) for id_, to in (("txn_1", first), ("txn_2", second))
+    ]
+    about = dispute(transactions=taken)
+    told = read_event(json.dumps(event("evt_1", "charge.dispute.created", about)).encode())
+
+    inbox.accept([told], source=Source.WEBHOOK, now=NOW)
+
+    assert _states(database) == {"evt_1": "applied"}

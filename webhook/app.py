@@ -1,6 +1,7 @@
 """What does the webhook consist of, and how is it served?"""
 
 import asyncio
+import gc
 import signal
 import socket
 from collections.abc import AsyncIterator
@@ -108,6 +109,8 @@ def serve(app: Starlette, *, host: str, port: int, fd: int | None = None) -> int
     # uvicorn listens to signals only while it serves. When it has ended, it raises those that it got once
     # more, to die of them unless someone else listens; and one that comes before it begins must count too.
     signal.signal(signal.SIGTERM, stop)
+    # What the program consists of is never garbage: a full collection would walk through all of it, while requests wait.
+    gc.freeze()
     server.run(sockets=[listener])
     return 0
 

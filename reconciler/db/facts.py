@@ -208,24 +208,22 @@ def _load(tx: Tx, table: Table, kind: type[T], *asked: tuple[Any, Iterable[str]]
     condition = among(*asked)
     if condition is None:
         return {}
-    rows = tx.execute(select(table.c.id, table.c.facts).where(condition))
-    return {id_: decode(facts, kind) for id_, facts in rows}
+    asked = select(table.c.id, table.c.facts).where(condition)
+    return {id_: decode(facts, kind) for id_, facts in tx.execute(asked)}
 
 
 def store_around(tx: Tx, before: Known, after: Known) -> None:
     """Write refunds, disputes, Sessions and balance transactions that differ, or whose payment became known."""
     for each in AROUND:
-        old, new = getattr(before, each.name), getattr(after, each.name)
-        upsert(tx, each.table, _changed(before, after, old, new, each.columns))
+        upsert(tx, each.table, _changed(before, after, each))
 
 
-def _changed(
-    before: Known, after: Known, old: Mapping[str, T], new: Mapping[str, T], row: Any
-) -> list[Row]:
+def _changed(before: Known, after: Known, kind: "Around") -> list[Row]:
+    old, new = getattr(before, kind.name), getattr(after, kind.name)
     return [
-        {"id": id_, "payment_id": after.owner_of(id_), **row(facts), "facts": encode(facts)}
-        for id_, facts in sorted(new.items())
-        if old.get(id_) != facts or before.owner_of(id_) != after.owner_of(id_)
+        {"id": id_, "payment_id": after.owner_of(id_), **kind.columns(each), "facts": encode(each)}
+        for id_, each in sorted(new.items())
+        if old.get(id_) != each or before.owner_of(id_) != after.owner_of(id_)
     ]
 
 
@@ -281,7 +279,7 @@ def _transaction(facts: TransactionFacts) -> Row:
 
 @dataclass(frozen=True, slots=True)
 class Around:
-    """A kind of object around a payment: its name in `Known`, its table, its facts, and the columns that follow from them."""
+    """A kind of object around a payment: its name in `Known`, its table, its facts, and the columns made of them."""
 
     name: str
     table: Table

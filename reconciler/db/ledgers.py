@@ -206,30 +206,6 @@ def holders_of(tx: Tx, invoice_ids: Iterable[str]) -> frozenset[str]:
     return frozenset(id_ for each in asked for id_ in tx.scalars(each))
 
 
-def sums(tx: Tx) -> dict[str, tuple[int, int]]:
-    """What invoices were settled with, and what is allocated to them, by currency; invoices that are gone apart.
-
-    Only money in the invoice's own currency is settled.
-    """
-    settled, allocated, paid = tables.settlements.c, tables.allocations.c, tables.payments.c
-    received = (
-        select(settled.currency, func.sum(settled.received))
-        .where(settled.status.is_not(None))
-        .group_by(settled.currency)
-    )
-    placed = (
-        select(settled.currency, func.sum(allocated.amount))
-        .where(settled.invoice_id == allocated.invoice_id, settled.status.is_not(None))
-        .where(paid.id == allocated.payment_id, paid.currency == settled.currency)
-        .group_by(settled.currency)
-    )
-    left, right = (dict(tx.execute(each).all()) for each in (received, placed))
-    return {
-        each: (int(left.get(each, 0)), int(right.get(each, 0)))
-        for each in sorted(left.keys() | right.keys())
-    }
-
-
 def invoices_of(tx: Tx, table: InvoiceTable, ids: Iterable[str]) -> dict[str, Invoice]:
     """Read and lock the invoices with these ids."""
     return invoice_rows.find(tx, table, ids)

@@ -12,7 +12,7 @@ from reconciler.apply import Policy
 from reconciler.db import events, facts, queries, sweeps
 from reconciler.db.audits import books as of_books
 from reconciler.db.audits import inbox as of_inbox
-from reconciler.db.audits import pages
+from reconciler.db.audits import pages, trail
 from reconciler.db.audits import work as of_work
 from reconciler.db.session import Database
 from reconciler.verify.around import check_around
@@ -61,6 +61,7 @@ def verify(  # noqa: PLR0913 - what is checked, and how much is told
     late = now - _PATIENCE if scope.is_alive else None
     rules = (
         *of_books.rules(late),
+        *trail.rules(),
         *of_inbox.rules(late, livemode=_livemode(db), is_whole=inbox),
         *of_work.rules(now + _CLOCKS),
     )

@@ -49,6 +49,8 @@ def bent(chance: Chance, good: Any, others: Sequence[Any]) -> Any:
     """Return a changed copy of a JSON tree; parts may come from other trees."""
     root = json.loads(json.dumps(good))
     for _ in range(chance.choice((0, 1, 1, 1, 2, 3, 6))):
+        # No two places hold one object, so that none is ever put into itself.
+        root = json.loads(json.dumps(root))
         paths = _paths(root)
         if not paths or len(paths) > NODES_MAX:
             break

@@ -9,7 +9,7 @@ from sqlalchemy import delete, insert, select, update
 from reconciler.apply import Policy, apply_payment_state
 from reconciler.core.ledger import Rules
 from reconciler.core.observation import Assignment, Source, ms
-from reconciler.db import exceptions, ledgers, queries, tables
+from reconciler.db import exceptions, queries, tables
 from reconciler.db.invoice_table import EMBEDDED
 from reconciler.db.session import Database
 from reconciler.poll import sweep_invoices
@@ -279,8 +279,6 @@ def test_it_tells_money_that_is_counted_twice(account: Account) -> None:
     with account.database.writing() as tx:
         tx.execute(update(tables.settlements).where(column.invoice_id == "1").values(received=1))
 
-    with account.database.reading() as tx:
-        assert ledgers.sums(tx) == {"eur": (1, 5_000)}
     assert "verify: invoice 1 it was settled with 1, and 5000 is allocated to it" in (
         wrong_books(account)
     )

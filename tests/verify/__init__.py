@@ -1,0 +1,1 @@
+"""Do the books hold what `verify` says they hold?"""

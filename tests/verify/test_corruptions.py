@@ -77,7 +77,7 @@ def _sweep(**changed: Any) -> Mapping[str, Any]:
 
 
 def _told(**changed: Any) -> Mapping[str, Any]:
-    plain = {
+    plain: dict[str, Any] = {
         "milestone": "invoice_paid:i3",
         "user_id": "u3",
         "kind": "invoice_paid",

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
-from sqlalchemy import and_, case, exists, or_, select
+from sqlalchemy import and_, case, exists, or_
 
 from reconciler.core.exceptions import OF_THE_PROGRAM, ExceptionKind
 from reconciler.core.observation import ReferenceKind
@@ -23,7 +23,6 @@ from reconciler.db.tables import (
     payments,
     refunds,
     settlements,
-    transitions,
 )
 
 _KIND: Final = ExceptionKind
@@ -42,16 +41,17 @@ _ELSEWHERE: Final = sorted(
     {each.value for each in OF_THE_PROGRAM} | {_KIND.MISSING_AT_STRIPE.value}
 )
 
+# Who may name an invoice: a Session that asked for no money does, and is no payment.
+_HOLDERS: Final = (payments.c.id, checkout_sessions.c.id)
+
 
 def rules(late: datetime | None) -> Sequence[Rule]:
     """What must hold of the books; what was due before `late` and is not done is overdue (None: nobody can know)."""
-    return (*_links(), *_exceptions(), *_observed(), *_trail(), *_schedule(late))
+    return (*_allocated(), *_named(), *_exceptions(), *_observed(), *_schedule(late))
 
 
-def _links() -> tuple[Rule, ...]:
-    placed, claimed, named = allocations.c, claims.c, payment_references.c
-    holders = (payments.c.id, checkout_sessions.c.id)
-    moved = balance_transactions.c
+def _allocated() -> tuple[Rule, ...]:
+    placed, claimed = allocations.c, claims.c
     return (
         Rule(
             check="allocation_orphan",
@@ -70,7 +70,7 @@ def _links() -> tuple[Rule, ...]:
         Rule(
             check="claim_orphan",
             key=claimed.holder_id,
-            wrong=missing(claimed.holder_id, *holders),
+            wrong=missing(claimed.holder_id, *_HOLDERS),
             subject="{holder_id}",
             what="it claims invoice {invoice_id}, and there is no such payment or Session",
         ),
@@ -81,6 +81,12 @@ def _links() -> tuple[Rule, ...]:
             subject="{holder_id}",
             what="its claim on invoice {invoice_id} is of an unknown kind, {kind}",
         ),
+    )
+
+
+def _named() -> tuple[Rule, ...]:
+    named, moved = payment_references.c, balance_transactions.c
+    return (
         Rule(
             check="assignment_orphan",
             key=assignments.c.serial,
@@ -91,7 +97,7 @@ def _links() -> tuple[Rule, ...]:
         Rule(
             check="reference_orphan",
             key=named.payment_id,
-            wrong=missing(named.payment_id, *holders),
+            wrong=missing(named.payment_id, *_HOLDERS),
             subject="{payment_id}",
             what="its name {value} is stored, and there is no such payment or Session",
         ),
@@ -177,85 +183,6 @@ def _observed() -> tuple[Rule, ...]:
             subject="{object_id}",
             what="{evidence} was true from {lo_ms} to {hi_ms} and first at {first_ms}, which can't be",
         ),
-    )
-
-
-def _trail() -> tuple[Rule, ...]:
-    """The audit trail tells how each state was reached, and no final word is ever left."""
-    step, settled, paid = transitions.c, settlements.c, payments.c
-    last = (
-        select(step.new)
-        .where(step.subject_id == paid.id, step.subject_kind == "payment", step.field == "status")
-        .order_by(step.id.desc())
-        .limit(1)
-        .scalar_subquery()
-    )
-    told = _steps(settled.invoice_id)
-    return (
-        Rule(
-            check="terminal_left",
-            key=step.id,
-            wrong=and_(
-                step.subject_kind == "payment",
-                step.field == "status",
-                or_(
-                    and_(
-                        step.old.in_(["succeeded", "conflict"]),
-                        step.new.not_in(["succeeded", "conflict"]),
-                    ),
-                    and_(
-                        step.old == "canceled",
-                        step.new.not_in(["succeeded", "conflict", "canceled"]),
-                    ),
-                ),
-            ),
-            subject="{subject_id}",
-            what="it went from {old} to {new}, and a final word never goes",
-        ),
-        Rule(
-            check="status_untold",
-            key=paid.id,
-            wrong=last.is_distinct_from(paid.status),
-            subject="{id}",
-            what="it is {status}, and the audit trail does not say how it became so",
-        ),
-        Rule(
-            check="paid_untold",
-            key=settled.invoice_id,
-            wrong=and_(
-                settled.prior_status.is_not(None),
-                ~told.where(step.field == "status", step.new == "paid"),
-            ),
-            subject="invoice {invoice_id}",
-            what="we marked it paid, and the audit trail does not say so",
-        ),
-        Rule(
-            check="paid_at_untold",
-            key=settled.invoice_id,
-            wrong=and_(settled.written_paid_at.is_not(None), ~told.where(step.field == "paid_at")),
-            subject="invoice {invoice_id}",
-            what="its paid_at was written, and the audit trail does not say so",
-        ),
-        Rule(
-            check="paid_uncovered",
-            key=settled.invoice_id,
-            wrong=and_(
-                settled.amount_due > 0,
-                settled.received >= settled.amount_due,
-                settled.covered_amount_due.is_(None),
-            ),
-            subject="invoice {invoice_id}",
-            what="it was covered, and for which amount due was not written down",
-        ),
-    )
-
-
-def _steps(invoice_id: Any) -> Any:
-    step = transitions.c
-    return (
-        exists()
-        .where(step.subject_kind == "invoice", step.subject_id == invoice_id)
-        .correlate(settlements)
     )
 
 
