@@ -69,6 +69,18 @@ class Mark:
     reason: str = ""
 
 
+def has_accepted(tx: Tx, host: str, since: datetime) -> bool:
+    """Whether a push service has taken a message since then."""
+    found = (
+        select(_columns.id)
+        .where(_columns.state == DeliveryState.ACCEPTED.value, _columns.ended_at >= since)
+        .where(_columns.host == host)
+        .order_by(_columns.ended_at.desc())
+        .limit(1)
+    )
+    return tx.scalar(found) is not None
+
+
 def hosts_due(tx: Tx, now: datetime, *, limit: int) -> list[str]:
     """The push services for which something is due, the one that waits the longest first.
 

@@ -91,14 +91,21 @@ def _end(
     return None
 
 
-def settle(
-    db: Database, terms: Terms, batch: Batch, results: Sequence[Result], now: datetime
+def settle(  # noqa: PLR0913 - a batch, and what it came to
+    db: Database,
+    terms: Terms,
+    batch: Batch,
+    results: Sequence[Result],
+    now: datetime,
+    *,
+    at_fault: bool,
 ) -> datetime | None:
-    """Write down how a batch went; returns until when its push service is to be left alone, None: not at all."""
+    """Write down how a batch went; returns until when its push service is to be left alone, None: not at all.
+
+    `at_fault`: it refuses us, and not one user's browser.
+    """
     answers = [each.sent.answer for each in results if each.sent is not None]
     accepted = answers.count(Answer.ACCEPTED)
-    # While it takes others of ours, what it does not take is the matter of that one message.
-    at_fault = Answer.REFUSED in answers and not accepted
     marks = [
         mark_of(each, now, terms.expires_at(each.due.stripe_at), at_fault=at_fault)
         for each in results

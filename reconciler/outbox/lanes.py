@@ -8,7 +8,7 @@ topic and tag.
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -20,6 +20,7 @@ from reconciler.db.session import Database, StorageUnavailable
 from reconciler.outbox.batches import SILENT_MAX, Batch, claim, settle
 from reconciler.outbox.letters import Terms, letters
 from reconciler.outbox.outcomes import Result, closed_for
+from reconciler.outbox.repute import USERS_MIN, Repute
 from reconciler.push.sending import Answer, Message, Sent, Subscription
 
 log = structlog.get_logger(__name__)
@@ -45,6 +46,7 @@ class Surroundings:
     now: Callable[[], datetime]
     goes_on: Callable[[], bool]
     stop: threading.Event
+    repute: Repute = field(default_factory=Repute)
 
 
 def run_lane(host: str, around: Surroundings) -> datetime | None:
@@ -59,20 +61,25 @@ def run_lane(host: str, around: Surroundings) -> datetime | None:
             return None
         run = _Run(batch, around)
         run.to_its_end()
-        closed_until = _settled(around, batch, list(run.results()))
+        results = list(run.results())
+        around.repute.learn(around.db, host, around.now())
+        at_fault = around.repute.refuses_us(host, results, is_probe=batch.is_probe)
+        closed_until = _settled(around, batch, results, at_fault=at_fault)
         if closed_until is not None:
             return closed_until
     return None
 
 
-def _settled(around: Surroundings, batch: Batch, results: list[Result]) -> datetime | None:
+def _settled(
+    around: Surroundings, batch: Batch, results: list[Result], *, at_fault: bool
+) -> datetime | None:
     """Write the results down; a database that is away for a moment must not make us send everything again."""
     for _ in range(_TRIES - 1):
         try:
-            return settle(around.db, around.terms, batch, results, around.now())
+            return settle(around.db, around.terms, batch, results, around.now(), at_fault=at_fault)
         except StorageUnavailable:
             around.stop.wait(_RETRY_S)
-    return settle(around.db, around.terms, batch, results, around.now())
+    return settle(around.db, around.terms, batch, results, around.now(), at_fault=at_fault)
 
 
 class _Run:
@@ -87,6 +94,7 @@ class _Run:
         self._until_s = time.monotonic() + SEND_WITHIN_S
         self._ends = False
         self._accepted = False
+        self._refused: set[str] = set()
         self._silent = 0
 
     def to_its_end(self) -> None:
@@ -113,7 +121,7 @@ class _Run:
             metrics.push_answered(sent.answer.value)
             with self._lock:
                 self._sent[due.id] = sent
-                self._weigh(sent)
+                self._weigh(due, sent)
 
     def _taken(self) -> Due | None:
         with self._lock:
@@ -124,12 +132,14 @@ class _Run:
             self._next += 1
             return due
 
-    def _weigh(self, sent: Sent) -> None:
+    def _weigh(self, due: Due, sent: Sent) -> None:
         """See whether the rest of the batch had better stay."""
         self._accepted |= sent.answer is Answer.ACCEPTED
         is_silent = sent.answer is Answer.LATER and sent.status is None
         self._silent = self._silent + 1 if is_silent else 0
-        if sent.answer is Answer.REFUSED and not self._accepted:
+        if sent.answer is Answer.REFUSED:
+            self._refused.add(due.user_id)
+        if len(self._refused) >= USERS_MIN and not self._accepted:
             self._ends = True
         if closed_for(sent) is not None or self._silent >= SILENT_MAX:
             self._ends = True

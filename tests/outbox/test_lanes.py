@@ -13,6 +13,7 @@ from reconciler.outbox.lanes import AT_ONCE, run_lane
 from reconciler.outbox.letters import letters
 from reconciler.outbox.outbox import LANES_MAX
 from reconciler.outbox.outcomes import PROBE_EVERY, RETRY_AFTER_MAX_S, Result
+from reconciler.outbox.repute import USERS_MIN
 from reconciler.push.sending import Answer, Message, Sent, Subscription
 from tests.core.builders import NOON
 from tests.outbox.post import ACCEPTED, HOST, KEY, Post
@@ -179,11 +180,43 @@ def test_it_stops_where_it_is_refused_and_calls_once(post: Post) -> None:
         post.run(after_s=60)
         post.run(after_s=60)
 
-    assert len(post.services.got) <= AT_ONCE
+    assert len(post.services.got) <= AT_ONCE + USERS_MIN
     assert [each["log_level"] for each in logs].count("error") == 1
     assert post.alerts == [("push_refused", HOST, "open", 1)]
     assert len(post.browsers) == 40
     assert {(row["state"], row["attempts"]) for row in post.deliveries} == {("waiting", 0)}
+
+
+def test_it_lets_no_user_silence_a_push_service_for_the_others(post: Post) -> None:
+    """Addresses that a push service has never given out are refused one by one: no alert, and the others get theirs."""
+    post.crowd(1)
+    post.run()
+    for number in range(20):
+        endpoint = post.subscribe("mallory", f"made-up-{number}")
+        post.services.answers[endpoint] = Sent(Answer.REFUSED, 400)
+    post.notify("mallory")
+    post.run(after_s=1)
+    post.subscribe("ann", "hers")
+    post.notify("ann")
+
+    post.run(after_s=1)
+
+    assert post.alerts == []
+    assert sorted(post.states) == ["accepted"] * 2 + ["waiting"] * 20
+
+
+def test_it_believes_a_push_service_that_refuses_several_users(post: Post) -> None:
+    """One that took our messages before, and takes none of any user now, refuses us: one alert, and it is left alone."""
+    post.crowd(1)
+    post.run()
+    post.services.answers[HOST] = Sent(Answer.REFUSED, 403)
+    for number in range(USERS_MIN):
+        assert post.alerts == []
+        post.subscribe(f"later{number}", f"later{number}")
+        post.notify(f"later{number}")
+        post.run(after_s=1)
+
+    assert post.alerts == [("push_refused", HOST, "open", 1)]
 
 
 def test_it_asks_with_one_message_whether_it_is_still_refused(post: Post) -> None:
@@ -284,10 +317,17 @@ def test_it_lets_only_the_last_claim_say_how_it_went(post: Post) -> None:
     second = claim(post.db, post.terms, HOST, post.now)
     assert second is not None
 
-    settle(post.db, post.terms, late, [Result(late.dues[0], ACCEPTED)], post.now)
+    settle(post.db, post.terms, late, [Result(late.dues[0], ACCEPTED)], post.now, at_fault=False)
     between = post.deliveries[0]
-    settle(post.db, post.terms, second, [Result(second.dues[0], Sent(Answer.LATER, 500))], post.now)
-    settle(post.db, post.terms, late, [Result(late.dues[0], ACCEPTED)], post.now)
+    settle(
+        post.db,
+        post.terms,
+        second,
+        [Result(second.dues[0], Sent(Answer.LATER, 500))],
+        post.now,
+        at_fault=False,
+    )
+    settle(post.db, post.terms, late, [Result(late.dues[0], ACCEPTED)], post.now, at_fault=False)
 
     assert (between["state"], between["claim"]) == ("waiting", second.token)
     assert (post.states, post.deliveries[0]["attempts"]) == (["waiting"], 1)
