@@ -40,7 +40,7 @@ _MEANINGS: Final = MappingProxyType(
     }
 )
 _THEN_THE_APP: Final = (
-    "set PUSH_THEN_THE_APP for `serve`, and give it to your app, which signs its users' tokens with it:"
+    "set PUSH_TOKEN_SECRET for `serve`, and give it to your app, which signs its users' tokens with it:"
     " `openssl rand -base64 48` makes one"
 )
 _OTHER_KEY: Final = "subscribed with another pair of keys: it must subscribe again"

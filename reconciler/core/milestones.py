@@ -9,9 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from reconciler.core import since
 from reconciler.core.audit import InvoiceChange, PaymentChange
+from reconciler.core.facts import PaymentFacts
 from reconciler.core.invoice import Invoice, Settlement, Share
 from reconciler.core.ledger import Ledger, Rules
-from reconciler.core.notice import Notice, Placed
+from reconciler.core.notice import Notice, Placed, first_heard
 from reconciler.core.payment import Book, PaymentStatus, failed_attempts, payment_status
 from reconciler.core.returned import OF_DISPUTES, of_disputes, of_refunds
 
@@ -93,6 +94,8 @@ def of_payment(
 def _of_attempts(before: Placed, payment: Book, invoice: Invoice) -> Iterator[Notice]:
     was_here = any(each.invoice_id == invoice.id for each in before.allocations)
     known = failed_attempts(before.book) if was_here else {}
+    is_first_heard = before.book.facts == PaymentFacts()
+    created_ms = payment.facts.intent.created_ms
     for attempt, failure in failed_attempts(payment).items():
         if attempt not in known and invoice.user_id is not None:
             yield Notice(
@@ -103,7 +106,8 @@ def _of_attempts(before: Placed, payment: Book, invoice: Invoice) -> Iterator[No
                 number=invoice.number,
                 amount_minor=invoice.amount_due_minor,
                 currency=invoice.currency,
-                at_ms=failure.at_ms,
+                # A read does not tell when an attempt failed: what is first heard of a payment may be as old as it is.
+                at_ms=first_heard(failure.at_ms, created_ms if is_first_heard else None),
             )
 
 

@@ -25,6 +25,11 @@ class Notice:
     counts_ms: int | None = None
 
 
+def first_heard(at_ms: int, created_ms: int | None) -> int:
+    """When something happened of which nothing was known before: it may be as old as the object, whose time is known."""
+    return at_ms if created_ms is None else min(at_ms, created_ms)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Placed:
     """Everything known around one payment, and where its money is."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from reconciler.core import since
 from reconciler.core.facts import SUCCEEDED, RefundFacts
 from reconciler.core.invoice import Invoice
-from reconciler.core.notice import Notice, Placed
+from reconciler.core.notice import Notice, Placed, first_heard
 from reconciler.core.payment import Book, Summary, payment_currency, summarise
 from reconciler.core.sharing import shares
 from reconciler.core.words import (
@@ -41,8 +41,11 @@ def of_refunds(before: Placed, after: Placed, invoices: Mapping[str, Invoice]) -
                     refund_id,
                     parts,
                     currency=payment_currency(after.book),
-                    at_ms=refund.statuses[refund_word(refund)],
                     # A read of today may be the first that shows a refund of last year.
+                    at_ms=first_heard(
+                        refund.statuses[refund_word(refund)],
+                        None if refund_id in before.book.refunds else refund.created_ms,
+                    ),
                     counts_ms=refund.created_ms,
                 )
 

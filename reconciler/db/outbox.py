@@ -23,6 +23,11 @@ from reconciler.db.tables import exceptions, installation, notifications, paymen
 
 FAILED_ATTEMPT: Final = "payment_failed"
 SUMMARY: Final = "exceptions_open"
+# They share a place in the tray, and what comes last stays there.
+_LATER_NEWS: Final[Mapping[str, tuple[str, ...]]] = {
+    "refund_done": ("refund_failed",),
+    "dispute_opened": ("dispute_won", "dispute_lost"),
+}
 _SUMMED_AT: Final = "exceptions_summed_at"
 # Written out, and no parameter: a plan for any state could not use the index of those that are pending.
 _IS_PENDING: Final = notifications.c.state == literal_column("'pending'")
@@ -119,6 +124,22 @@ def overtaken(tx: Tx, attempts: Mapping[int, tuple[str, str]]) -> set[int]:
         )
     )
     return {id_ for id_, (_, each) in attempts.items() if intents[id_] in done or each in covered}
+
+
+def outdated(tx: Tx, told: Mapping[int, tuple[str, str]]) -> set[int]:
+    """Those notifications, each with its milestone and user, of whose refund or dispute there is later news for the same user."""
+    later = {
+        id_: {(f"{kind}:{object_id}", user_id) for kind in _LATER_NEWS.get(word, ())}
+        for id_, (milestone, user_id) in told.items()
+        for word, _, object_id in [milestone.partition(":")]
+    }
+    wanted = {milestone for each in later.values() for milestone, _ in each}
+    if not wanted:
+        return set()
+    column = notifications.c
+    asked = select(column.milestone, column.user_id).where(one_of(column.milestone, wanted))
+    known = {(milestone, user_id) for milestone, user_id in tx.execute(asked)}
+    return {id_ for id_, each in later.items() if each & known}
 
 
 def _payment_of(milestone: str) -> str:

@@ -64,9 +64,16 @@ def _not_worth_sending(
         if each.kind == FAILED_ATTEMPT
     }
     late = outbox.overtaken(tx, attempts)
+    old = outbox.outdated(
+        tx, {each.notification_id: (each.milestone, each.user_id) for each in found}
+    )
     ended = {}
     for each in found:
-        end = _end(each, terms, now, is_overtaken=each.notification_id in late)
+        end = _end(each, terms, now)
+        if end is None and each.notification_id in late:
+            end = DeliveryState.EXPIRED, "paid by now"
+        if end is None and each.notification_id in old:
+            end = DeliveryState.EXPIRED, "there is later news"
         if end is not None:
             state, reason = end
             ended[each.id] = Mark(
@@ -75,15 +82,11 @@ def _not_worth_sending(
     return ended
 
 
-def _end(
-    due: Due, terms: Terms, now: datetime, *, is_overtaken: bool
-) -> tuple[DeliveryState, str] | None:
+def _end(due: Due, terms: Terms, now: datetime) -> tuple[DeliveryState, str] | None:
     if due.browser is None:
         return DeliveryState.GONE, "the browser has unsubscribed"
     if terms.expires_at(due.stripe_at) <= now:
         return DeliveryState.EXPIRED, "too old"
-    if is_overtaken:
-        return DeliveryState.EXPIRED, "paid by now"
     if due.browser != subscriptions.ACTIVE:
         return DeliveryState.FAILED, "the browser's subscription can't be used"
     if due.vapid_key != terms.vapid_key:

@@ -34,6 +34,7 @@ SEND_WITHIN_S: Final = 40.0
 LANE_LASTS_S: Final = 60.0
 _TRIES: Final = 4
 _RETRY_S: Final = 2.0
+_LOOK_S: Final = 0.1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,22 +99,25 @@ class _Run:
         self._silent = 0
 
     def to_its_end(self) -> None:
-        """Send all of it, several at once, and come back when none is on its way any more."""
-        wanted = min(AT_ONCE, len(self._batch.dues)) - 1
+        """Send all of it, several at once, and come back when none is on its way any more, or when nothing goes on."""
+        wanted = min(AT_ONCE, len(self._batch.dues))
         # Daemon threads: a push service that does not answer must not keep the program from ending.
-        others = [
+        senders = [
             threading.Thread(target=self._work, name="push", daemon=True) for _ in range(wanted)
         ]
-        for each in others:
+        for each in senders:
             each.start()
-        self._work()
-        for each in others:
-            each.join()
+        for each in senders:
+            while each.is_alive() and self._around.goes_on():
+                each.join(_LOOK_S)
 
     def results(self) -> Iterator[Result]:
-        """All of the batch; what was not sent has no answer."""
-        for each in self._batch.dues:
-            yield Result(each, self._sent.get(each.id))
+        """The batch; what was not sent has no answer, and of what is still on its way nothing is said: its claim runs out."""
+        with self._lock:
+            sent, begun = dict(self._sent), self._next
+        for place, each in enumerate(self._batch.dues):
+            if each.id in sent or place >= begun:
+                yield Result(each, sent.get(each.id))
 
     def _work(self) -> None:
         while (due := self._taken()) is not None:

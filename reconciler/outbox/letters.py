@@ -114,7 +114,8 @@ def _digest(text: str) -> str:
 
 def page_of(due: Due, template: str) -> str:
     """The page that a click opens; the app's start page where there is none for this invoice."""
-    values = {"{id}": due.invoice_id, "{number}": due.number}
+    # A refund of several invoices opens the first of them.
+    values = {"{id}": due.invoice_id, "{number}": due.number.split(", ")[0]}
     used = {name: value for name, value in values.items() if name in template}
     if not template or due.kind == SUMMARY or any(value in _DOTS for value in used.values()):
         return _START_PAGE

@@ -10,6 +10,8 @@ from reconciler.push.sending import Answer, Sent
 
 # However long a push service wants to be left alone: so long at most.
 RETRY_AFTER_MAX_S: Final = 3600
+# What it says to one of our messages is not said of all: it gets a rest, and not as long as that message waits.
+REST_MAX_S: Final = 60
 # A push service that takes nothing of ours is asked again that often, with one message.
 PROBE_EVERY: Final = timedelta(minutes=15)
 _TOO_MANY: Final = frozenset({429, 503})
@@ -68,7 +70,7 @@ def _wait(sent: Sent, attempts: int) -> timedelta:
 
 
 def closed_for(sent: Sent) -> timedelta | None:
-    """How long a push service wants to be left alone by everybody; None: it did not say so."""
+    """How long a push service is left alone by all messages; None: it did not ask for it."""
     if sent.answer is not Answer.LATER or sent.status not in _TOO_MANY or not sent.retry_after_s:
         return None
-    return timedelta(seconds=min(sent.retry_after_s, RETRY_AFTER_MAX_S))
+    return timedelta(seconds=min(sent.retry_after_s, REST_MAX_S))

@@ -11,7 +11,7 @@ from reconciler.core.ledger import Rules
 from reconciler.core.matching import Allocation, Rule
 from reconciler.core.milestones import fresh, of_invoice, of_payment
 from reconciler.core.notice import Notice, Placed
-from reconciler.core.observation import Observation
+from reconciler.core.observation import Failure, Observation
 from reconciler.core.payment import Book
 from reconciler.core.returned import OF_DISPUTES
 from tests.core import builders as b
@@ -133,6 +133,44 @@ def test_it_never_tells_of_more_than_was_refunded(parts: list[int], refunds: lis
         own = [each for each in told if each.milestone == f"refund_done:re_{i}"]
         assert sum(each.amount_minor for each in own) <= amount_minor
         assert len({each.user_id for each in own}) == len(own)
+
+
+DAY_S = 86_400
+WAITING = b.intent("requires_payment_method", newborn=True)
+LATE = b.read(
+    b.intent(
+        "requires_payment_method", failures=(("pm_1:declined", Failure(b.at_ms(DAY_S), "no")),)
+    ),
+    DAY_S,
+)
+
+
+@pytest.mark.parametrize(
+    ("known", "news", "second"),
+    [
+        ([], [LATE], 0),
+        ([b.event(WAITING)], [LATE], DAY_S),
+        ([PAID], [b.read(b.refund("succeeded", 301), DAY_S)], 0),
+        (
+            [PAID, b.event(b.refund("pending", 301))],
+            [b.read(b.refund("succeeded", 301), DAY_S)],
+            DAY_S - 5,
+        ),
+    ],
+)
+def test_it_takes_what_is_first_heard_for_as_old_as_it_may_be(
+    known: list[Observation], news: list[Observation], second: int
+) -> None:
+    """A read tells that an attempt failed or a refund went through, and not when: old news must wake nobody."""
+    before = _placed({"a": 1000}, *known) if known else NOTHING
+
+    told = list(
+        of_payment(
+            before, _placed({"a": 1000}, *known, *news), INVOICES, {"a": known[:1] == [PAID]}
+        )
+    )
+
+    assert [each.at_ms for each in told] == [b.at_ms(second)]
 
 
 def test_it_gives_each_coverage_a_key_of_its_own() -> None:

@@ -57,7 +57,7 @@ class PushServices:
             self.most_at_once[host] = max(self.most_at_once[host], self._at_once[host])
             self.got.append(Got(subscription.endpoint, message))
             answer = self.answers.get(subscription.endpoint, self.answers.get(host, ACCEPTED))
-            held = self._held.get(host)
+            held = self._held.get(subscription.endpoint) or self._held.get(host)
         if held is not None:
             assert held.wait(20)
         with self._lock:
@@ -65,11 +65,11 @@ class PushServices:
         return answer(message) if callable(answer) else answer
 
     @contextmanager
-    def holding(self, *hosts: str) -> Iterator[None]:
-        """Let these answer nobody until the end of the block."""
+    def holding(self, *names: str) -> Iterator[None]:
+        """Let these hosts, or addresses, answer nobody until the end of the block."""
         event = threading.Event()
         with self._lock:
-            self._held |= dict.fromkeys(hosts, event)
+            self._held |= dict.fromkeys(names, event)
         try:
             yield
         finally:

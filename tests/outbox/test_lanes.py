@@ -1,5 +1,6 @@
 """Does each message come to its end, whatever its push service answers, and does nobody wait for another's?"""
 
+import time
 from datetime import timedelta
 
 import pytest
@@ -185,6 +186,53 @@ def test_it_stops_where_it_is_refused_and_calls_once(post: Post) -> None:
     assert post.alerts == [("push_refused", HOST, "open", 1)]
     assert len(post.browsers) == 40
     assert {(row["state"], row["attempts"]) for row in post.deliveries} == {("waiting", 0)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("refund_done:re_1", "refund_failed:re_1"),
+        ("dispute_opened:dp_1", "dispute_won:dp_1"),
+        ("dispute_opened:dp_1", "dispute_lost:dp_1"),
+    ],
+)
+def test_it_puts_no_old_news_in_the_place_of_new(post: Post, old: str, new: str) -> None:
+    """What had to wait is not sent any more once there is later news of the same refund or dispute for the same user."""
+    post.subscribe()
+    post.services.answers[HOST] = Sent(Answer.LATER, 500)
+    post.notify(kind=old.partition(":")[0], milestone=old)
+    post.run()
+    post.services.answers.clear()
+    post.notify(kind=new.partition(":")[0], milestone=new)
+
+    post.run(after_s=5)
+    post.run(after_s=3600)
+
+    assert [each.said["kind"] for each in post.services.got][1:] == [new.partition(":")[0]]
+    assert sorted((row["state"], row["reason"]) for row in post.deliveries)[1] == (
+        "expired",
+        "there is later news",
+    )
+
+
+def test_it_writes_down_what_was_taken_when_it_has_to_end(post: Post) -> None:
+    """Told to end while one push service hangs, a lane notes at once what was accepted: only that message is sent again."""
+    hanging = post.subscribe("slow", "slow")
+    post.notify("slow")
+    post.crowd(30)
+    with post.services.holding(hanging):
+        post.outbox.tick()
+        while len(post.services.got) < 31:
+            time.sleep(0.01)
+        time.sleep(0.1)
+
+        post.stop.set()
+        assert post.outbox.rest(5)
+
+        assert sorted(post.states) == ["accepted"] * 30 + ["waiting"]
+        assert [row["claim"] is None for row in post.deliveries if row["state"] == "waiting"] == [
+            False
+        ]
 
 
 def test_it_lets_no_user_silence_a_push_service_for_the_others(post: Post) -> None:
