@@ -208,8 +208,8 @@ def _load(tx: Tx, table: Table, kind: type[T], *asked: tuple[Any, Iterable[str]]
     condition = among(*asked)
     if condition is None:
         return {}
-    asked = select(table.c.id, table.c.facts).where(condition)
-    return {id_: decode(facts, kind) for id_, facts in tx.execute(asked)}
+    rows = tx.execute(select(table.c.id, table.c.facts).where(condition))
+    return {id_: decode(facts, kind) for id_, facts in rows}
 
 
 def store_around(tx: Tx, before: Known, after: Known) -> None:

@@ -1,15 +1,21 @@
 """Does `serve` let browsers subscribe exactly when everything is set, and say why not where it does not?"""
 
+import socket
 from collections.abc import Sequence
 
 import pytest
 import structlog
 from pydantic import SecretStr
+from starlette.testclient import TestClient
 
 from reconciler.cli.subscribing import push_of
 from reconciler.config import Push, Secrets, Settings, SettingsError
 from reconciler.db.session import Database
 from reconciler.push.keys import new_key, pem
+from tests.webhook.fake_inbox import FakeInbox
+from tests.webhook.push_app import PATH, subscription, token
+from tests.webhook.signing import SECRET as SIGNING
+from webhook.app import WebhookSettings, create_app
 
 KEY = pem(new_key())
 SECRET = "s" * 32
@@ -53,3 +59,23 @@ def test_it_refuses_a_key_that_is_none(database: Database) -> None:
         push_of(settings(key="no key at all"), database)
 
     assert "no key at all" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+def test_it_looks_where_a_name_leads_before_it_keeps_it(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The routes that `serve` has ask the system's DNS: a push service that it sends into our own network is refused."""
+    private = (socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.7", 443))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [private])
+    app = create_app(
+        FakeInbox(), WebhookSettings(secrets=(SIGNING,)), push=push_of(settings(), database)
+    )
+    told = subscription(host="fcm.googleapis.com")
+    header = {"Authorization": f"Bearer {token(secret=SECRET)}"}
+
+    with TestClient(app) as client:
+        answer = client.post(PATH, json=told, headers=header)
+
+    assert answer.status_code == 400
+    assert "not public" in answer.json()["error"]

@@ -22,6 +22,8 @@ from tests.webhook.signing import SECRET, sign
 
 FEW = settings(
     max_examples=60,
+    # How long an input may take is judged by the long form, on a machine that does nothing else.
+    deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 chances = st.randoms(use_true_random=False)

@@ -12,6 +12,8 @@ from reconciler.push.keys import is_usable
 
 _WORD_MAX_LENGTH: Final = 200
 _LANGUAGES: Final = ("en", "fr")
+# What a decoder says of a body that is none; a byte that is no UTF-8 inside a string has an error of its own.
+_UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 
 class Malformed(Exception):  # noqa: N818 - it names what came in, not a mistake of ours
@@ -48,7 +50,7 @@ def read_subscription(body: bytes) -> Subscription:
     """Return a subscription with keys that a message can be encrypted with; raise Malformed."""
     try:
         asked = _subscription.decode(body)
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         raise Malformed(
             'the body must be a push subscription as JSON: {"endpoint": "...", "keys": {"p256dh": "...", "auth": "..."}}'
         ) from None
@@ -63,7 +65,7 @@ def read_address(body: bytes) -> str:
     """Return the endpoint that a DELETE names; raise Malformed."""
     try:
         return _address.decode(body).endpoint
-    except (msgspec.DecodeError, RecursionError):
+    except _UNREADABLE:
         raise Malformed('the body must be JSON: {"endpoint": "..."}') from None
 
 
