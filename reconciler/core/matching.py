@@ -152,8 +152,9 @@ def _waits_for_a_person(
     their parts already; nor is one that was made later and has its number. What the app itself names anew does count.
     """
     by_the_payer = found.rule in (Rule.PAYMENT_LINK, Rule.PAYER_REFERENCE, Rule.NOT_BORNE_OUT)
-    is_later = any(is_later(invoices[id_], since.of_payment(payment)) for id_ in found.named)
-    return by_the_payer or found.named <= held or (found.rule is Rule.AGREEMENT and is_later)
+    paid_ms = since.of_payment(payment)
+    made_later = any(is_later(invoices[id_], paid_ms) for id_ in found.named)
+    return by_the_payer or found.named <= held or (found.rule is Rule.AGREEMENT and made_later)
 
 
 def _rivals(

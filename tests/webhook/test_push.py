@@ -367,6 +367,37 @@ def test_it_waits_only_so_long_for_a_body(database: Database) -> None:
     assert (b"connection", b"close") in head["headers"]
 
 
+def test_it_lets_subscribers_hold_only_so_many_connections(database: Database) -> None:
+    """Whoever subscribes in a loop is asked to come again, and the rest of the listener is Stripe's."""
+
+    async def ask() -> list[int]:
+        statuses: list[int] = []
+        scope = {
+            "type": "http",
+            "method": "POST",
+            "path": PATH,
+            "query_string": b"",
+            "headers": [(b"authorization", bearer()["Authorization"].encode())],
+        }
+
+        async def slow() -> Message:
+            await asyncio.sleep(0.2)
+            return {"type": "http.disconnect"}
+
+        async def keep(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                statuses.append(message["status"])
+
+        asked = [asyncio.create_task(push.routes()[0].handle(scope, slow, keep)) for _ in range(40)]
+        await asyncio.gather(*asked)
+        return statuses
+
+    push = Push(database, settings())
+
+    assert sorted(asyncio.run(ask()))[-8:] == [503] * 8
+    assert sorted(asyncio.run(ask()))[:32] == [400] * 32
+
+
 def test_it_keeps_stripe_waiting_for_nobodys_dns(database: Database) -> None:
     """While every place for subscriptions waits for DNS, an event of Stripe is stored at once."""
     enough, asked = threading.Event(), threading.Semaphore(0)

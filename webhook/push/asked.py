@@ -64,9 +64,13 @@ def read_subscription(body: bytes) -> Subscription:
 def read_address(body: bytes) -> str:
     """Return the endpoint that a DELETE names; raise Malformed."""
     try:
-        return _address.decode(body).endpoint
+        endpoint = _address.decode(body).endpoint
     except _UNREADABLE:
-        raise Malformed('the body must be JSON: {"endpoint": "..."}') from None
+        endpoint = ""
+    # An address has no control characters, and a database may refuse to look for them.
+    if not endpoint.isprintable() or not endpoint:
+        raise Malformed('the body must be JSON: {"endpoint": "..."}')
+    return endpoint
 
 
 def language(locale: str | None, default: str) -> str:

@@ -65,6 +65,8 @@ class Answer:
     host: str | None = None
 
 
+# Stripe's events come to the same listener: whoever subscribes in a loop must not hold all of its connections.
+_AT_ONCE_MAX: Final = 32
 _RETRY_AFTER = {"Retry-After": "10"}
 _TRY_AGAIN = {"error": "try again later"}
 # The same for every reason, so that it teaches a forger nothing.
@@ -87,6 +89,7 @@ class Push:
         self._clock = clock
         self._threads = BoundedThreads(settings.threads, name="push")
         self._budget = BufferBudget(shared_bytes=1024 * 1024)
+        self._at_once = 0
 
     def routes(self) -> list[Route]:
         """Return what is answered, and where."""
@@ -146,15 +149,13 @@ class Push:
     async def _judge(self, request: Request) -> Answer:
         try:
             user_id = user_of(request.headers.getlist("authorization"), self._settings.token_secret)
-            async with bounded_body(
-                request,
-                max_bytes=self._settings.max_body_bytes,
-                timeout_s=self._settings.body_timeout_s,
-                budget=self._budget,
-            ) as body:
-                if request.method == "DELETE":
-                    return await self._unsubscribe(user_id, read_address(body))
-                return await self._subscribe(user_id, read_subscription(body))
+            if self._at_once >= _AT_ONCE_MAX:
+                return Answer(503, _TRY_AGAIN, _RETRY_AFTER, "too_many")
+            self._at_once += 1
+            try:
+                return await self._obey(request, user_id)
+            finally:
+                self._at_once -= 1
         except BadToken as refused:
             return Answer(401, _UNKNOWN_USER, {"WWW-Authenticate": "Bearer"}, refused.reason)
         except BodyRefused as refused:
@@ -164,6 +165,17 @@ class Push:
             return Answer(400, {"error": str(refused)}, reason="malformed")
         except EndpointRefused as refused:
             return Answer(400, {"error": refused.reason}, reason=refused.reason)
+
+    async def _obey(self, request: Request, user_id: str) -> Answer:
+        async with bounded_body(
+            request,
+            max_bytes=self._settings.max_body_bytes,
+            timeout_s=self._settings.body_timeout_s,
+            budget=self._budget,
+        ) as body:
+            if request.method == "DELETE":
+                return await self._unsubscribe(user_id, read_address(body))
+            return await self._subscribe(user_id, read_subscription(body))
 
     async def _subscribe(self, user_id: str, asked: Subscription) -> Answer:
         if asked.vapid_public_key not in (None, self._settings.public_key):
