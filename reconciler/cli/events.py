@@ -60,7 +60,7 @@ def show(event_id: str, config: Config = None, as_json: AsJson = False) -> None:
         return
     details(found)
     say()
-    say(body)
+    say(body or "The body was emptied by `reconciler prune`.")
 
 
 @group.command("retry")

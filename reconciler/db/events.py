@@ -13,6 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import and_, bindparam, exists, func, or_, select, update
 
 from reconciler.core.observation import Source, moment
+from reconciler.db.members import one_of
 from reconciler.db.rows import insert_new, upsert_by
 from reconciler.db.session import Tx
 from reconciler.db.tables import fetches, installation, settlements, stripe_events, webhook_health
@@ -27,6 +28,9 @@ class EventState(StrEnum):
     FAILED = "failed"
     DEAD = "dead"
     QUARANTINED = "quarantined"
+
+
+_DONE = (EventState.APPLIED.value, EventState.IGNORED.value, EventState.QUARANTINED.value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +166,36 @@ def in_state(tx: Tx, state: EventState, *, limit: int) -> list[str]:
     column = stripe_events.c
     asked = select(column.id).where(column.state == state.value)
     return list(tx.scalars(asked.order_by(column.created, column.id).limit(limit)))
+
+
+def empty_bodies(
+    tx: Tx, before: datetime, after: tuple[datetime, str] | None, *, limit: int
+) -> tuple[int, tuple[datetime, str] | None]:
+    """Empty the bodies of so many events that came in before a moment; how many, and after which to go on, None: no more.
+
+    An event that still waits for something keeps its body: it is read again from it.
+    """
+    column = stripe_events.c
+    older = select(column.created, column.id).where(column.created < before)
+    if after is not None:
+        created, id_ = after
+        same = and_(column.created == created, column.id > id_)
+        older = older.where(or_(column.created > created, same))
+    page = [
+        (created, id_)
+        for created, id_ in tx.execute(older.order_by(column.created, column.id).limit(limit))
+    ]
+    emptied = tx.execute(
+        update(stripe_events)
+        .where(
+            one_of(column.id, {id_ for _, id_ in page}),
+            column.state.in_(_DONE),
+            column.received_at < before,
+            column.body != b"",
+        )
+        .values(body=b"")
+    ).rowcount
+    return emptied, page[-1] if page else None
 
 
 def add_health(tx: Tx, seen: Mapping[str, object]) -> None:
