@@ -13,6 +13,7 @@ class Moved(msgspec.Struct, frozen=True, gc=False):
     created: int
     currency: str
     net: int
+    fee: int = 0
 
 
 class _Made(msgspec.Struct, gc=False):

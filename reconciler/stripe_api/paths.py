@@ -2,9 +2,10 @@
 
 from typing import Final
 
-# Where a list stands, its objects stand below it by their ids: https://docs.stripe.com/api
+# Where a list stands, its objects stand below it by their ids; below the balance is nothing: https://docs.stripe.com/api
 LISTS: Final = frozenset(
     {
+        "/v1/balance",
         "/v1/balance_transactions",
         "/v1/charges",
         "/v1/checkout/sessions",

@@ -48,7 +48,7 @@ def test_it_is_content_with_an_account_that_has_everything(
 
     heads = [line[:6].strip() for line in answer.out.splitlines() if line[:6].strip()]
     assert (answer.code, answer.err) == (0, "")
-    assert heads == ["ok"] * 20
+    assert heads == ["ok"] * 21
     assert max(map(len, answer.out.splitlines())) <= 80
     assert 'yes, by the right "PaymentIntents: Read"' in " ".join(answer.out.split())
     assert "canary" not in answer.everything

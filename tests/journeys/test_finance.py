@@ -23,7 +23,7 @@ from tests.journeys.closing import (
 from tests.journeys.months import MARCH, Shop, shop
 
 # `make month` plays 2,000 of them.
-PAYMENTS = int(os.environ.get("RECONCILER_MONTH", "400"))
+PAYMENTS = int(os.environ.get("RECONCILER_MONTH", "200"))
 _LINES = ("differences", "payments", "refunds", "disputes")
 
 

@@ -4,26 +4,46 @@ The programs are real, started as people start them; Stripe and the push service
 """
 
 import json
+import time
 import urllib.request
 from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import func, select
 
-from reconciler.db import queries
+from reconciler.db import queries, subscriptions, sweeps
+from reconciler.db.push_tables import deliveries
 from reconciler.db.session import Database
 from reconciler.db.tables import notifications, stripe_events
 from reconciler.push.keys import VapidKey, new_key, pem
 from reconciler.simulator import checkout, till
 from reconciler.simulator.browser import Browser
-from reconciler.simulator.push_service import PushService
+from reconciler.simulator.push_service import PushService, answer, broken
+from tests.cli.program import Program
 from tests.journeys.conftest import add_invoices
-from tests.journeys.programs import Running, Start, Stripe, free_port, set_out, wait_until
+from tests.journeys.programs import (
+    Running,
+    Start,
+    Stripe,
+    environment,
+    free_port,
+    set_out,
+    wait_until,
+)
 from tests.journeys.stories import Sender
 from tests.webhook.push_app import TOKEN_SECRET, token
 
 LINK_AMOUNT = 2500
+HOST = "fcm.googleapis.com"
+
+
+@pytest.fixture
+def place(database_url: str, schema: str) -> tuple[str, str]:
+    """Tell programs where the books are."""
+    return database_url, schema
 
 
 @pytest.fixture
@@ -93,6 +113,25 @@ def send_everything_again(stripe: Stripe, port: int) -> None:
     sender.close()
 
 
+def sweep_everything_again(
+    stripe: Stripe, db: Database, program: Running, place: tuple[str, str], folder: Path
+) -> None:
+    """Let the daemon list once more what it has listed, and finance compare the days."""
+    set_back = set_out(db)
+    wait_until(lambda: _listed_until(db) > set_back, program)
+    environ = environment(*place, stripe.base_url)
+    today = datetime.now(UTC).date()
+    days = ("--from", str(today - timedelta(days=1)), "--to", str(today))
+    answer = Program(folder).run("reconcile", *days, "--by", "finance", **environ)
+    assert answer.code == 0, answer.everything
+
+
+def _listed_until(db: Database) -> datetime:
+    with db.reading() as tx:
+        found = [sweeps.position(tx, cursor) for cursor in ("events", "money")]
+    return min(each for each in found if each is not None)
+
+
 def payment_status(db: Database) -> str | None:
     """Return what the invoice says."""
     with db.reading() as tx:
@@ -114,12 +153,17 @@ def said(browser: Browser) -> dict[str, Any]:
 
 
 def test_it_notifies_once(
-    run: Start, stripe: Stripe, database: Database, service: PushService
+    run: Start,
+    stripe: Stripe,
+    database: Database,
+    service: PushService,
+    place: tuple[str, str],
+    tmp_path: Path,
 ) -> None:
     """Paid by Payment Link, its webhooks lost, found by the sweep: one notification, and none more for anything again."""
     set_out(database)
     key = new_key()
-    _, port = start(run, key, service.base_url)
+    program, port = start(run, key, service.base_url)
     browser = service.new_subscription(server_key=key.public)
     assert subscribe(port, "ann", said(browser)) == 201
 
@@ -134,6 +178,7 @@ def test_it_notifies_once(
     assert (told["url"], told["tag"]) == ("/invoices/i1", arrival.topic)
 
     send_everything_again(stripe, port)
+    sweep_everything_again(stripe, database, program, place, tmp_path)
     assert subscribe(port, "ann", said(browser)) == 200
 
     with database.reading() as tx:
@@ -144,3 +189,46 @@ def test_it_notifies_once(
     # Longer than the daemon takes to look for what is to be sent.
     assert len(service.wait_for(2, within_s=3)) == 1
     assert list(service.refused) == []
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+def test_it_ends_in_time_while_a_push_service_hangs(
+    run: Start, stripe: Stripe, database: Database, service: PushService
+) -> None:
+    """SIGTERM waits for no answer: what was taken is written down, and the message that hangs waits for the next start."""
+    set_out(database)
+    key = new_key()
+    quick, slow = (service.new_subscription(HOST, server_key=key.public) for _ in range(2))
+    for browser in (quick, slow):
+        _save(database, browser, key)
+    service.play(slow, broken(answer(503), stall_s=60))
+    pay_by_link(stripe, database, "ann")
+    stripe.catch_up()
+    daemon = run("daemon", **settings_of(key, service.base_url))
+    wait_until(lambda: service.connections == 2 and service.arrived, daemon)
+    began_s = time.monotonic()
+
+    code = daemon.stop()
+
+    # By itself the sender gives up after ten seconds.
+    assert time.monotonic() - began_s < 6
+    assert (code, daemon.lines) == (0, [])
+    column = deliveries.c
+    with database.reading() as tx:
+        states = list(tx.scalars(select(column.state).order_by(column.id)))
+    assert states == ["accepted", "waiting"]
+
+
+def _save(db: Database, browser: Browser, key: VapidKey) -> None:
+    with db.writing() as tx:
+        subscriptions.save(
+            tx,
+            user_id="ann",
+            endpoint=browser.endpoint,
+            host=browser.host,
+            p256dh=browser.p256dh,
+            auth=browser.auth,
+            vapid_key=key.public,
+            locale="en",
+            now=datetime.now(UTC),
+        )

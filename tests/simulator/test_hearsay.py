@@ -228,7 +228,7 @@ def test_it_tells_of_a_name_that_nobody_has_heard(heard: str, renamed: bool) -> 
 
 def test_it_tells_the_differences_that_the_core_finds(database: Database) -> None:
     """What a month's lists tell beyond the webhooks that came is, thing by thing, what the simulator says nobody heard."""
-    with shop(database, replace(MARCH, payments=50)) as opened:
+    with shop(database, replace(MARCH, payments=25)) as opened:
         before = known_books(database)
 
         read_everything(opened)
