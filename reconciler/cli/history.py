@@ -6,9 +6,9 @@ from typing import Any, Final
 
 from reconciler.cli.output import cell, details, say, table
 from reconciler.core.drift import Drift
-from reconciler.core.report import Discrepancy, Outcome, RunHead
+from reconciler.core.report import Discrepancy, Outcome, RunHead, SignedChange
 from reconciler.language import Language
-from reconciler.reconcile.comparing import TotalDiffers
+from reconciler.reconcile.comparing import RunDiff, TotalDiffers
 from reconciler.report import sentences
 from reconciler.report.opening import facts_of
 from reconciler.report.tongue import Tongue
@@ -68,19 +68,21 @@ def tell_run(
 
 def tell_difference(
     runs: tuple[int, int],
-    totals: Iterable[TotalDiffers],
+    differ: RunDiff,
     only: tuple[Sequence[Discrepancy], Sequence[Discrepancy]],
     language: Language,
 ) -> None:
     """Say what two runs say differently."""
     tongue = Tongue(language, _UTC)
-    differing = list(totals)
-    if not differing and not any(only):
+    changed = (differ.changed_first, differ.changed_second)
+    if not differ.totals and not any(only) and not any(changed):
         say(tongue.say(sentences.SAME, first=runs[0], second=runs[1]))
         return
-    _tell_totals(runs, differing, tongue)
+    _tell_totals(runs, differ.totals, tongue)
     for run_id, found in zip(runs, only, strict=True):
         _tell_only(run_id, found, tongue)
+    for run_id, since in zip(runs, changed, strict=True):
+        _tell_changed(run_id, since, tongue)
 
 
 def some(found: Iterable[Discrepancy]) -> list[Discrepancy]:
@@ -143,6 +145,23 @@ def _tell_only(run_id: int, found: Sequence[Discrepancy], tongue: Tongue) -> Non
     )
     table((kind, subject, here, there), rows, empty="", whole=subject)
     if len(found) == SHOWN_MAX:
+        say(tongue.say(sentences.PERHAPS_MORE, count=SHOWN_MAX, id=run_id))
+
+
+def _tell_changed(run_id: int, found: Sequence[SignedChange], tongue: Tongue) -> None:
+    if not found:
+        return
+    say()
+    say(tongue.say(sentences.CHANGED_ONLY_IN, id=run_id))
+    subject, signed, difference = (
+        tongue.name(HEADINGS, key) for key in ("object_id", "run_id", "difference")
+    )
+    rows: Iterable[Sequence[Any]] = (
+        (each.object_id, each.run_id, tongue.amount(each.difference_minor, each.currency))
+        for each in found[:SHOWN_MAX]
+    )
+    table((subject, signed, difference), rows, empty="", whole=subject, right=[signed, difference])
+    if len(found) > SHOWN_MAX:
         say(tongue.say(sentences.PERHAPS_MORE, count=SHOWN_MAX, id=run_id))
 
 

@@ -4,7 +4,7 @@ import json
 import os
 import secrets
 import sys
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 from types import MappingProxyType
@@ -14,7 +14,7 @@ import typer
 
 from reconciler.cli.context import AsJson, Config, Refused, app, database, now, settings_of
 from reconciler.cli.outbox import sender_of, vapid_key_of
-from reconciler.cli.output import say, say_json, say_wrapped, table
+from reconciler.cli.output import say, say_json, say_wrapped
 from reconciler.config import require
 from reconciler.db import subscriptions
 from reconciler.push.keys import new_key, pem
@@ -82,18 +82,27 @@ def _write(output: Path, text: str) -> None:
     """Make a file that nobody else can read, in one step with its making; one that is there stays as it is."""
     try:
         made = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with open(made, "w", encoding="ascii") as file:  # noqa: PTH123 - it is open already
-            # Whatever the umask leaves: the mode of a file that was just made is ours to say.
-            os.fchmod(made, 0o600)
-            file.write(text)
-            file.flush()
-            os.fsync(made)
+        try:
+            _fill(made, text)
+        except BaseException:
+            # Half a key, or none, would stand in the way of the next try.
+            output.unlink(missing_ok=True)
+            raise
     except FileExistsError:
         raise Refused(
             f"{output} is there already, and a private key is never overwritten: name another file with --output"
         ) from None
     except OSError as error:
         raise Refused(f"{output}: can't be written: {error.strerror}") from None
+
+
+def _fill(made: int, text: str) -> None:
+    with open(made, "w", encoding="ascii") as file:
+        # Whatever the umask leaves: the mode of a file that was just made is ours to say.
+        os.fchmod(made, 0o600)
+        file.write(text)
+        file.flush()
+        os.fsync(made)
 
 
 @group.command("test")
@@ -110,11 +119,13 @@ def send_test(
         browsers = subscriptions.of_user(tx, user)
     if not browsers or key is None or sender is None:
         raise Refused(f"no browser of the user {user!r} has subscribed", 1)
-    rows = _sent_to(browsers, sender, key.public)
+    rows = []
+    for each in _sent_to(browsers, sender, key.public):
+        rows.append(each)
+        if not as_json:
+            _show(each)
     if as_json:
         say_json(rows)
-    else:
-        _show(rows)
     sys.exit(_code({each["answer"] for each in rows}))
 
 
@@ -126,13 +137,11 @@ def _code(answers: Collection[str]) -> int:
 
 def _sent_to(
     browsers: Sequence[subscriptions.Browser], sender: Sender, public_key: str
-) -> list[dict[str, Any]]:
+) -> Iterator[dict[str, Any]]:
     """Send to one browser after the other; nothing is written: only real notifications clear the books."""
     with closing(sender):
-        return [
-            _row(each, _sent(sender, each) if each.vapid_key == public_key else None)
-            for each in browsers
-        ]
+        for each in browsers:
+            yield _row(each, _sent(sender, each) if each.vapid_key == public_key else None)
 
 
 def _sent(sender: Sender, browser: subscriptions.Browser) -> Sent:
@@ -182,15 +191,9 @@ def _row(browser: subscriptions.Browser, sent: Sent | None) -> dict[str, Any]:
     }
 
 
-def _show(rows: Sequence[Mapping[str, Any]]) -> None:
-    shown = [
-        (
-            each["browser"],
-            each["host"],
-            each["status"],
-            each["reason"] or each["answer"],
-            each["means"],
-        )
-        for each in rows
-    ]
-    table(("browser", "host", "status", "answer", "what it means"), shown, empty="")
+def _show(row: Mapping[str, Any]) -> None:
+    """Print one browser at once: the next push service may take its time."""
+    status = "" if row["status"] is None else f" {row['status']}"
+    said = row["reason"] or row["answer"]
+    say_wrapped(f"browser {row['browser']}, {row['host']}:{status} {said} - {row['means']}", "  ")
+    sys.stdout.flush()

@@ -32,7 +32,7 @@ from reconciler.db import queued
 from reconciler.db.session import Database, StatementFailed, StorageUnavailable
 from reconciler.poll import Poller
 from reconciler.reconcile.asking import Asked, ask
-from reconciler.reconcile.holding import RunTaken
+from reconciler.reconcile.holding import RunTaken, going_on
 from reconciler.reconcile.running import run
 from reconciler.reconcile.statement import NoSuchRun, head_of, report_of
 from reconciler.report import Form, OutputRefused
@@ -57,7 +57,10 @@ def reconcile(  # noqa: PLR0913, PLR0917 - the options of the command
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only tell what a run would put right.")
     ] = False,
-    form: AsForm = Form.TABLE,
+    form: Annotated[
+        Form | None,
+        typer.Option("--format", help="How the report is written; a table if not said."),
+    ] = None,
     output: Output = None,
     resume: Annotated[
         int | None,
@@ -72,10 +75,10 @@ def reconcile(  # noqa: PLR0913, PLR0917 - the options of the command
     """Compare a range of days with all that Stripe lists of it, put right what differs, and report."""
     settings = settings_of(config)
     require(settings, "mode", *(() if queue else ("api_key",)))
-    place = place_of(form, output)
+    _allow_report(queue, form, output)
+    written = form or Form.TABLE
+    place = place_of(written, output)
     name = name_of(by)
-    if queue and output is not None:
-        raise Refused("--queue writes no report: leave --output out, and ask `runs report` for it")
     with database(settings) as db:
         if resume is None:
             asked = _asked(settings, first, last, is_dry=dry_run, by=name, by_daemon=queue)
@@ -92,7 +95,7 @@ def reconcile(  # noqa: PLR0913, PLR0917 - the options of the command
             _say_cut_off(head)
             sys.exit(130 if signalled == signal.SIGINT else 3)
         report = report_of(db, run_id, now=now())
-        write_to(report, form, place, settings)
+        write_to(report, written, place, settings)
     sys.exit(exit_code(report))
 
 
@@ -123,21 +126,21 @@ def write_to(report: Report, form: Form, place: Path | None, settings: Settings)
         _say_cut_off(report.head)
 
 
-def run_called(db: Database, run_id: int) -> RunHead:
+def run_called(db: Database, run_id: int, code: int = 1) -> RunHead:
     """The run with this number, or a plain answer."""
     try:
         return head_of(db, run_id)
     except NoSuchRun as unknown:
-        raise unknown_run(unknown) from None
+        raise unknown_run(unknown, code) from None
 
 
-def unknown_run(what: NoSuchRun) -> Refused:
+def unknown_run(what: NoSuchRun, code: int = 1) -> Refused:
     """Where to look for the runs that there are."""
-    return Refused(f"{what}: `reconciler runs list` shows them", 1)
+    return Refused(f"{what}: `reconciler runs list` shows them", code)
 
 
 def exit_code(report: Report) -> int:
-    """0: nothing differs, or nothing any more; 1: something does, also from what was signed; 3: not all was looked at."""
+    """0: nothing differs, or nothing any more; 1: something does, also from what was signed or as a sum; 3: not all was looked at."""
     if report.head.state is not RunState.COMPLETE:
         return 3
     outcomes = {outcome for _, outcome, count in report.differences_by_kind if count}
@@ -145,10 +148,19 @@ def exit_code(report: Report) -> int:
     is_open = (
         outcomes - settled
         or not report.is_complete
+        or not report.ties_out
+        or not all(each.ties_out for each in report.payouts)
         or report.changed_since_signed
         or report.open_questions
     )
     return 1 if is_open else 0
+
+
+def _allow_report(queue: bool, form: Form | None, output: Path | None) -> None:
+    if queue and (output is not None or form is not None):
+        raise Refused(
+            "--queue writes no report: leave --output and --format out, and ask `runs report` for it"
+        )
 
 
 def _asked(  # noqa: PLR0913 - what the command was asked
@@ -171,15 +183,13 @@ def _asked(  # noqa: PLR0913 - what the command was asked
 
 
 def _resumable(db: Database, run_id: int) -> int:
-    head = run_called(db, run_id)
+    head = run_called(db, run_id, 2)
     if head.state is RunState.COMPLETE:
         raise Refused(
-            f"run {run_id} has come to its end: `reconciler runs report {run_id}` shows it", 1
+            f"run {run_id} has come to its end: `reconciler runs report {run_id}` shows it"
         )
     if head.state is RunState.RUNNING:
-        raise Refused(
-            f"run {run_id} is going on at this moment: let it end, `reconciler runs show {run_id}` tells how it goes"
-        )
+        raise Refused(going_on(run_id))
     return run_id
 
 

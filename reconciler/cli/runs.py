@@ -111,7 +111,9 @@ def diff_(first: RunId, second: RunId, config: Config = None, as_json: AsJson = 
             raise unknown_run(unknown) from None
         gone, new = (history.some(each()) for each in (found.only_first, found.only_second))
     if as_json:
-        say_json({"totals": found.totals, "only_first": gone, "only_second": new})
+        changed = {"changed_first": found.changed_first, "changed_second": found.changed_second}
+        say_json({"totals": found.totals, "only_first": gone, "only_second": new, **changed})
     else:
-        history.tell_difference((first, second), found.totals, (gone, new), settings.report.locale)
-    sys.exit(1 if found.totals or gone or new else 0)
+        history.tell_difference((first, second), found, (gone, new), settings.report.locale)
+    is_other = found.totals or gone or new or found.changed_first or found.changed_second
+    sys.exit(1 if is_other else 0)

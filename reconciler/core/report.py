@@ -102,7 +102,8 @@ class LedgerDay:
 
     `fees_minor` is all that Stripe took, also what it took out of charges: `charges_minor` is before fees. `closing = opening +
     all groups` on a day that ties out; both balances are Stripe's. `opening_minor` and `closing_minor` are None where the balance before is not known. `stripe_net_minor` is
-    the sum of Stripe's own list of that day; `ties_out` says that every id and every sum of it is ours.
+    the sum of Stripe's own list of that day; `ties_out` says that every id and every sum of it is ours. `not_at_stripe_minor` is what of ours
+    Stripe does not know and a person has accepted, with a reason: it stands in none of the other sums.
     """
 
     currency: str
@@ -119,6 +120,7 @@ class LedgerDay:
     transactions: int = 0
     stripe_net_minor: int = 0
     ties_out: bool = True
+    not_at_stripe_minor: int = 0
 
     @property
     def net_minor(self) -> int:
@@ -202,6 +204,12 @@ class PayoutLine:
     transactions: int = 0
     held_minor: int | None = None
 
+    @property
+    def ties_out(self) -> bool:
+        """Whether what it holds is its amount, as far as Stripe tells what it holds."""
+        is_told = self.is_automatic and self.is_complete and self.held_minor is not None
+        return not is_told or self.held_minor == self.amount_minor
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SignedChange:
@@ -242,3 +250,14 @@ class Report:
     def is_complete(self) -> bool:
         """Whether nothing in the range was overlooked."""
         return self.head.state is RunState.COMPLETE and not any(each.gap for each in self.lists)
+
+    @property
+    def ties_out(self) -> bool:
+        """Whether each day of the ledger is what Stripe's own list says of it."""
+        return all(each.ties_out for each in self.ledger)
+
+    @property
+    def is_unknown_at_stripe(self) -> bool:
+        """Whether Stripe does not know something of the range, and nobody had accepted that when the run ended."""
+        told = {(kind, outcome) for kind, outcome, count in self.differences_by_kind if count}
+        return (Drift.MISSING_AT_STRIPE, Outcome.NEEDS_A_PERSON) in told

@@ -6,7 +6,7 @@ a refund when it was made if Stripe says that money has moved for it. Sums are m
 transactions costs no memory.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, NamedTuple
@@ -29,6 +29,7 @@ from sqlalchemy import (
 from reconciler.core.observation import moment
 from reconciler.core.schedule import Window
 from reconciler.core.words import DISPUTE_MONEY, REFUND_DEAD
+from reconciler.db.members import one_of
 from reconciler.db.session import Tx
 from reconciler.db.tables import balance_transactions, disputes, payments, refunds
 
@@ -64,8 +65,12 @@ class Sold:
     disputed_minor: int = 0
 
 
-def ledger_sums(tx: Tx, window: Window) -> list[Moved]:
-    """All that moved on the balance, by currency and category; what Stripe leaves unnamed has the category ""."""
+def ledger_sums(tx: Tx, window: Window, *, only: Collection[str] | None = None) -> list[Moved]:
+    """All that moved on the balance, by currency and category; what Stripe leaves unnamed has the category "".
+
+    With `only`, no more than the transactions with these ids.
+    """
+    of_these = () if only is None else (one_of(moved.id, only),)
     asked = (
         select(
             moved.currency,
@@ -75,7 +80,7 @@ def ledger_sums(tx: Tx, window: Window) -> list[Moved]:
             func.sum(moved.fee),
             func.sum(moved.net),
         )
-        .where(within(moved.created, window))
+        .where(within(moved.created, window), *of_these)
         .group_by(moved.currency, moved.reporting_category)
         .order_by(moved.currency, moved.reporting_category)
     )

@@ -219,6 +219,23 @@ def fail_all(tx: Tx, subscription_ids: Iterable[int], *, reason: str, now: datet
         )
 
 
+def put_off(tx: Tx, host: str, users: Iterable[str], until: datetime) -> None:
+    """Let all that waits for these users behind one push service wait until a moment, or longer if it does so already."""
+    wanted = sorted(users)
+    if wanted:
+        theirs = select(push_subscriptions.c.id).where(push_subscriptions.c.user_id.in_(wanted))
+        tx.execute(
+            update(deliveries)
+            .where(
+                _columns.subscription_id.in_(theirs),
+                _columns.host == host,
+                _columns.due_at < until,
+                _WAITS,
+            )
+            .values(due_at=until)
+        )
+
+
 def backlog(tx: Tx) -> tuple[int, datetime | None]:
     """How many messages wait to be sent, and since when the oldest does."""
     asked = select(func.count(), func.min(_columns.created_at))

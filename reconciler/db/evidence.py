@@ -189,12 +189,18 @@ class Fetch(NamedTuple):
     attempts: int
 
 
-def due(tx: Tx, now: datetime, *, limit: int) -> list[Fetch]:
-    """What must be read now: what something waits for before what it is only time to look at again; oldest first."""
+def due(
+    tx: Tx, now: datetime, *, limit: int, only: ColumnElement[bool] | None = None
+) -> list[Fetch]:
+    """What must be read now: what something waits for before what it is only time to look at again; oldest first.
+
+    `only` is what is asked of such rows besides.
+    """
     column = fetches.c
+    mine = column.due_at <= now if only is None else and_(column.due_at <= now, only)
     rows = tx.execute(
         select(column.kind, column.object_id, column.reason, column.asked_at, column.attempts)
-        .where(column.due_at <= now)
+        .where(mine)
         .order_by(column.reason == CHECK, column.due_at, column.kind, column.object_id)
         .limit(limit)
     )

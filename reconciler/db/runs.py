@@ -4,13 +4,13 @@ A run's row is made when it is asked for. Only `end` says that it is complete, a
 looked at. A row that a killed program left behind still says `running`: it is told as cut off once nobody holds the run.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final
 
 import msgspec
-from sqlalchemy import ColumnElement, and_, delete, func, insert, select, tuple_, update
+from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select, tuple_, update
 
 from reconciler.core.drift import Drift
 from reconciler.core.observation import moment, ms
@@ -156,10 +156,11 @@ def forget(tx: Tx, run_id: int) -> None:
         tx.execute(delete(table).where(table.c.run_id == run_id))
 
 
-def forget_differences(tx: Tx, run_id: int, *, but: Drift) -> None:
-    """Forget what was concluded before, so that it is concluded anew; `but` one kind, which is found while reading."""
+def forget_differences(tx: Tx, run_id: int, *, but: Collection[tuple[Drift, Outcome]]) -> None:
+    """Forget what was concluded before, so that it is concluded anew; `but` what is found while reading."""
     column = discrepancies.c
-    tx.execute(delete(discrepancies).where(column.run_id == run_id, column.kind != but.value))
+    kept = [and_(column.kind == kind.value, column.outcome == how.value) for kind, how in but]
+    tx.execute(delete(discrepancies).where(column.run_id == run_id, ~or_(*kept)))
 
 
 def keep_differences(tx: Tx, run_id: int, found: Iterable[Discrepancy]) -> None:
@@ -220,6 +221,13 @@ def count_differences(tx: Tx, run_id: int) -> list[tuple[Drift, Outcome, int]]:
         asked.group_by(column.kind, column.outcome).order_by(column.kind, column.outcome)
     )
     return [(Drift(kind), Outcome(outcome), n) for kind, outcome, n in rows]
+
+
+def subjects(tx: Tx, run_id: int, kind: Drift, how: Outcome) -> set[str]:
+    """Of what a run tells one kind of difference with one outcome."""
+    column = discrepancies.c
+    mine = (column.run_id == run_id, column.kind == kind.value, column.outcome == how.value)
+    return set(tx.scalars(select(column.subject).where(*mine)))
 
 
 def listed(tx: Tx, run_id: int, subjects: Sequence[str]) -> set[tuple[Drift, str]]:

@@ -47,9 +47,9 @@ def keep_totals(tx: Tx, run_id: int, text: str) -> None:
 
 
 def signed_over(tx: Tx, first: date, last: date) -> list[RunHead]:
-    """The signed runs that have one of these days, in the order in which they were made."""
+    """The signed runs that have one of these days, in the order in which they were signed."""
     mine = run.signed_by.is_not(None) & (run.first_day <= last) & (run.last_day >= first)
-    ids = tx.scalars(select(run.id).where(mine).order_by(run.id)).all()
+    ids = tx.scalars(select(run.id).where(mine).order_by(run.signed_at, run.id)).all()
     return [found for id_ in ids if (found := runs.head(tx, id_)) is not None]
 
 

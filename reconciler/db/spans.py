@@ -58,6 +58,21 @@ def ids(tx: Tx, kind: str, window: Window, *, limit: int) -> list[str]:
     return list(tx.scalars(asked.limit(limit)))
 
 
+class Worth(NamedTuple):
+    """What a balance transaction brought or took, and what of it Stripe kept."""
+
+    net_minor: int
+    fee_minor: int
+    currency: str
+
+
+def worth(tx: Tx, window: Window, *, limit: int) -> dict[str, Worth]:
+    """What the balance transactions of a stretch of time are worth by our rows, by id, at most so many."""
+    own = balance_transactions.c
+    asked = select(own.id, own.net, own.fee, own.currency).where(within(own.created, window))
+    return {row[0]: Worth(*row[1:]) for row in tx.execute(asked.limit(limit))}
+
+
 class Kept(NamedTuple):
     """One of our rows in words, with its payment and Stripe's time of it."""
 

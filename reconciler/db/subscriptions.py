@@ -6,9 +6,9 @@ somebody else is signed in now: it becomes a new row, so that nothing meant for 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, TypedDict
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 
@@ -20,8 +20,21 @@ QUARANTINED: Final = "quarantined"
 LIMIT: Final = 20
 """So many browsers a user may have: one that leaves a trail of them must not make every notification cost more and more."""
 
+# A page tells us of its browser whenever it is shown. Whoever applies payments must not wait for that.
+_CONFIRMED_EVERY: Final = timedelta(hours=1)
 _WAITING, _GONE = "waiting", "gone"
 _columns = push_subscriptions.c
+
+
+class Said(TypedDict):
+    """What a browser says of itself, and whose it is."""
+
+    user_id: str
+    endpoint: str
+    p256dh: str
+    auth: str
+    vapid_key: str
+    locale: str
 
 
 class Saved(StrEnum):
@@ -57,6 +70,16 @@ class Counts:
     active: int = 0
     quarantined: int = 0
     of_another_key: int = 0
+
+
+def is_as_said(tx: Tx, said: Said, *, now: datetime) -> bool:
+    """Whether a browser is kept as it says, and was confirmed so lately that there is nothing to write."""
+    asked = select(push_subscriptions).where(_columns.endpoint == said["endpoint"])
+    row = tx.execute(asked).mappings().first()
+    if row is None or row["state"] != ACTIVE:
+        return False
+    is_fresh = now - _CONFIRMED_EVERY < row["confirmed_at"] <= now
+    return is_fresh and all(row[name] == value for name, value in said.items())
 
 
 def save(  # noqa: PLR0913 - one row's columns
@@ -103,13 +126,18 @@ def of_user(tx: Tx, user_id: str) -> list[Browser]:
     return [Browser(**row) for row in tx.execute(asked).mappings()]
 
 
-def quarantine(tx: Tx, subscription_id: int, reason: str) -> None:
-    """Send nothing more to a browser until it subscribes again."""
-    tx.execute(
-        update(push_subscriptions)
-        .where(_columns.id == subscription_id)
-        .values(state=QUARANTINED, reason=reason)
-    )
+def is_there(tx: Tx, subscription_id: int) -> bool:
+    """Whether a browser is still known, under the same user."""
+    return tx.scalar(select(_columns.id).where(_columns.id == subscription_id)) is not None
+
+
+def quarantine(
+    tx: Tx, subscription_id: int, reason: str, *, p256dh: str | None, auth: str | None
+) -> bool:
+    """Send nothing more to a browser until it subscribes again; whether it still had the keys that are no good."""
+    has_them = (_columns.p256dh == p256dh) & (_columns.auth == auth)
+    asked = update(push_subscriptions).where(_columns.id == subscription_id, has_them)
+    return tx.execute(asked.values(state=QUARANTINED, reason=reason)).rowcount > 0
 
 
 def drop(tx: Tx, ids: Iterable[int], *, now: datetime, reason: str = "") -> int:

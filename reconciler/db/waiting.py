@@ -1,4 +1,4 @@
-"""What of a stretch of Stripe's time waits to be read by its id, though it was asked for in vain?
+"""What of a stretch of Stripe's time waits to be read by its id, and what of it was asked for in vain?
 
 What was put off is no answer: whoever tells of that stretch must not take it for one.
 """
@@ -11,6 +11,7 @@ from sqlalchemy import ColumnElement, Table, and_, exists, literal, or_, select,
 
 from reconciler.core.doubts import CONTESTED
 from reconciler.core.schedule import Window
+from reconciler.db import evidence
 from reconciler.db.books import moved, within
 from reconciler.db.evidence import CHECK
 from reconciler.db.session import Tx
@@ -20,6 +21,14 @@ from reconciler.db.tables import checkout_sessions, disputes, fetches, payments,
 _KNOWN: Final = frozenset({CHECK, CONTESTED})
 
 own = fetches.c
+
+
+def due(
+    tx: Tx, window: Window, *, since: datetime, now: datetime, limit: int
+) -> list[evidence.Fetch]:
+    """What must be read now for a window: what is about it, and whatever was asked for since a moment; oldest first."""
+    only = or_(own.asked_at >= since, _is_of(window))
+    return evidence.due(tx, now, limit=limit, only=only)
 
 
 def put_off(tx: Tx, window: Window, now: datetime, *, limit: int) -> list[tuple[str, str]]:
@@ -35,6 +44,11 @@ def bring_forward(tx: Tx, window: Window, now: datetime) -> None:
 
 
 def _about(window: Window) -> ColumnElement[bool]:
+    """Whether a read that something waits for is about a window."""
+    return and_(own.reason.not_in(sorted(_KNOWN)), _is_of(window))
+
+
+def _is_of(window: Window) -> ColumnElement[bool]:
     """Whether a read is about something of a window: made or paid in it, or with money that moved in it."""
     id_, paid = own.object_id, payments.c
     money = exists().where(
@@ -43,10 +57,8 @@ def _about(window: Window) -> ColumnElement[bool]:
     payment = exists().where(
         paid.id == id_, or_(within(paid.stripe_created_at, window), within(paid.paid_at, window))
     )
-    return and_(
-        own.reason.not_in(sorted(_KNOWN)),
-        or_(money, payment, *(_around(t, window) for t in (refunds, disputes, checkout_sessions))),
-    )
+    around = (_around(each, window) for each in (refunds, disputes, checkout_sessions))
+    return or_(money, payment, *around)
 
 
 def _around(table: Table, window: Window) -> ColumnElement[bool]:

@@ -118,6 +118,8 @@ def settle(  # noqa: PLR0913 - a batch, and what it came to
         deliveries.mark(tx, marks, token=batch.token, now=now)
         _end_browsers(tx, results, now)
         if at_fault:
+            # Behind those of the others, however many they are: the next message that is tried is somebody else's.
+            deliveries.put_off(tx, batch.host, _refused_users(results), now + PROBE_EVERY)
             is_new = _open_alert(tx, batch, results, now)
         elif accepted and batch.is_probe:
             alerts.close_alerts(tx, kind=ExceptionKind.PUSH_REFUSED, subjects=[batch.host], now=now)
@@ -134,12 +136,15 @@ def settle(  # noqa: PLR0913 - a batch, and what it came to
 
 def _end_browsers(tx: Tx, results: Sequence[Result], now: datetime) -> None:
     """Forget browsers that are gone, and send nothing more to those that can't be sent to."""
-    said = {each.due.subscription_id: each.sent for each in results if each.sent is not None}
-    gone = [id_ for id_, sent in said.items() if sent.answer is Answer.GONE]
+    said = {each.due.subscription_id: (each.due, each.sent) for each in results if each.sent}
+    gone = [id_ for id_, (_, sent) in said.items() if sent.answer is Answer.GONE]
     subscriptions.drop(tx, gone, now=now, reason="the browser has ended its subscription")
-    bad = {id_: sent for id_, sent in said.items() if sent.answer in _BAD}
-    for id_, sent in bad.items():
-        subscriptions.quarantine(tx, id_, sent.reason)
+    bad = [
+        id_
+        for id_, (due, sent) in said.items()
+        if sent.answer in _BAD
+        and subscriptions.quarantine(tx, id_, sent.reason, p256dh=due.p256dh, auth=due.auth)
+    ]
     deliveries.fail_all(tx, bad, reason="the browser's subscription can't be used", now=now)
 
 
@@ -151,6 +156,11 @@ def _open_alert(tx: Tx, batch: Batch, results: Sequence[Result], now: datetime) 
         fingerprint=f"it answers {_refusal(results)}",
         now=now,
     )
+
+
+def _refused_users(results: Sequence[Result]) -> set[str]:
+    sent = ((each.due.user_id, each.sent) for each in results if each.sent is not None)
+    return {user_id for user_id, each in sent if each.answer is Answer.REFUSED}
 
 
 def _refusal(results: Sequence[Result]) -> int | None:

@@ -15,8 +15,9 @@ from typing import Final, TypeAlias
 import structlog
 
 from reconciler import metrics
+from reconciler.db import subscriptions
 from reconciler.db.deliveries import Due
-from reconciler.db.session import Database, StorageUnavailable
+from reconciler.db.session import Database, StatementFailed, StorageUnavailable
 from reconciler.outbox.batches import SILENT_MAX, Batch, claim, settle
 from reconciler.outbox.letters import Terms, letters
 from reconciler.outbox.outcomes import Result, closed_for
@@ -35,6 +36,8 @@ LANE_LASTS_S: Final = 60.0
 _TRIES: Final = 4
 _RETRY_S: Final = 2.0
 _LOOK_S: Final = 0.1
+# Whose a browser is was read at the claim. A batch that takes longer than that looks again, before each message.
+_FRESH_S: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +94,8 @@ class _Run:
         self._around = around
         self._lock = threading.Lock()
         self._next = 0
-        self._sent: dict[int, Sent] = {}
-        self._until_s = time.monotonic() + SEND_WITHIN_S
+        self._sent: dict[int, Sent | None] = {}
+        self._claimed_s = time.monotonic()
         self._ends = False
         self._accepted = False
         self._refused: set[str] = set()
@@ -121,15 +124,33 @@ class _Run:
 
     def _work(self) -> None:
         while (due := self._taken()) is not None:
-            sent = self._answered(due)
-            metrics.push_answered(sent.answer.value)
+            sent = self._answered(due) if self._is_wanted(due) else None
+            if sent is not None:
+                metrics.push_answered(sent.answer.value)
             with self._lock:
                 self._sent[due.id] = sent
-                self._weigh(due, sent)
+                if sent is not None:
+                    self._weigh(due, sent)
+
+    def _age_s(self) -> float:
+        return time.monotonic() - self._claimed_s
+
+    def _is_wanted(self, due: Due) -> bool:
+        """Whether the browser is still that user's, as far as it may have changed since the claim."""
+        if self._age_s() < _FRESH_S:
+            return True
+        try:
+            with self._around.db.reading() as tx:
+                return subscriptions.is_there(tx, due.subscription_id)
+        except (StorageUnavailable, StatementFailed):
+            # Who can't be asked for is not sent to: what is left of the batch is for the next one.
+            with self._lock:
+                self._ends = True
+            return False
 
     def _taken(self) -> Due | None:
         with self._lock:
-            is_over = self._ends or time.monotonic() >= self._until_s
+            is_over = self._ends or self._age_s() >= SEND_WITHIN_S
             if is_over or self._next >= len(self._batch.dues) or not self._around.goes_on():
                 return None
             due = self._batch.dues[self._next]

@@ -48,6 +48,11 @@ def read_due(poller: Poller, taking: Taking = SWEPT) -> int:
     """Read what is due and apply it; returns how many objects were read. Raises the last problem if Stripe is away."""
     with poller.db.reading() as tx:
         due = evidence.due(tx, poller.now(), limit=AT_ONCE)
+    return read_these(poller, due, taking)
+
+
+def read_these(poller: Poller, due: Sequence[Fetch], taking: Taking) -> int:
+    """Read some of what is due and apply it; the same else."""
     read = in_vain = 0
     failed: list[tuple[Fetch, Exception]] = []
     for fetch in due:

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
-from http.client import HTTPConnection
+from http.client import HTTPConnection, HTTPException
 from io import BufferedReader, RawIOBase
 from typing import Any, Final, TypeAlias
 from urllib.parse import urlsplit
@@ -21,7 +21,7 @@ import certifi
 from reconciler.push.address import Resolve, resolved, system_addresses
 
 ANSWER_MAX_BYTES: Final = 64 * 1024
-"""What is read of an answer; only its head says anything."""
+"""What is read of an answer, from its first byte; only its head says anything."""
 _PORT: Final = 443
 # Of a host with many addresses so many are tried before the time is spent on nothing else.
 _TRIES_MAX: Final = 3
@@ -93,7 +93,7 @@ class Wire:
         is_whole = False
         # The head is all that counts. A rest that is cut, garbled, late or huge costs only the connection.
         with suppress(Exception):
-            answer.read(ANSWER_MAX_BYTES)
+            answer.read()
             is_whole = answer.isclosed() and not answer.will_close
         return Reply(answer.status, retry_after, is_whole)
 
@@ -128,11 +128,23 @@ def open_wire(host: str, way: Way, deadline: Deadline) -> Wire:
 
 def _first(addresses: tuple[str, ...], way: Way, deadline: Deadline) -> socket.socket:
     """A connection to the first address that takes one; nothing was sent to those before."""
-    *others, last = addresses[:_TRIES_MAX]
-    for address in others:
+    *others, last = _by_turns(addresses)[:_TRIES_MAX]
+    for tried, address in enumerate(others):
+        # Each gets its part of the time that is left, and so does what comes after them all.
+        step_s = deadline.left_s() / (len(others) - tried + 2)
         with suppress(OSError):
-            return way.dial(address, deadline.left_s(way.connect_timeout_s))
+            return way.dial(address, min(step_s, way.connect_timeout_s))
     return way.dial(last, deadline.left_s(way.connect_timeout_s))
+
+
+def _by_turns(addresses: tuple[str, ...]) -> list[str]:
+    """Addresses of both kinds by turns, the kind that the resolver prefers first: where one leads nowhere, the other may.
+
+    https://www.rfc-editor.org/rfc/rfc8305#section-4
+    """
+    kinds = [":" in each for each in addresses]
+    turns = [(kinds[:place].count(kind), kind is not kinds[0]) for place, kind in enumerate(kinds)]
+    return [addresses[place] for place in sorted(range(len(addresses)), key=turns.__getitem__)]
 
 
 def _secured(connected: socket.socket, host: str, way: Way, deadline: Deadline) -> socket.socket:
@@ -176,14 +188,21 @@ class _Timed:
 
 
 class _Incoming(RawIOBase):
+    """One answer, whatever stands before its head, as far as it is read."""
+
     def __init__(self, connected: socket.socket, deadline: Deadline) -> None:
         super().__init__()
         self._socket = connected
         self._deadline = deadline
+        self._left = ANSWER_MAX_BYTES
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any, /) -> int:
+        if not self._left:
+            raise HTTPException("the answer is too long")
         self._socket.settimeout(self._deadline.left_s())
-        return self._socket.recv_into(buffer)
+        count = self._socket.recv_into(buffer, min(len(buffer), self._left))
+        self._left -= count
+        return count

@@ -1,7 +1,7 @@
 """What do two runs say differently?
 
-Compared is what each of them kept when it ended: the sums of both books by day and currency, and the names of the differences
-that it found. A run that has kept nothing is compared as our books are now.
+Compared is what each of them kept when it ended: the sums of both books by day and currency, what it listed as changed since
+somebody signed, and the names of the differences that it found. A run that has kept nothing is compared as our books are now.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, fields
 from datetime import date
 from typing import Any
 
-from reconciler.core.report import Discrepancy, LedgerDay, SalesDay
+from reconciler.core.report import Discrepancy, LedgerDay, SalesDay, SignedChange
 from reconciler.db import runs, signing
 from reconciler.db.lines import pages_of
 from reconciler.db.session import Database
@@ -30,11 +30,16 @@ class TotalDiffers:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunDiff:
-    """All that two runs say differently; differences are read anew each time that they are asked for, a page at a time."""
+    """All that two runs say differently; differences are read anew each time that they are asked for, a page at a time.
+
+    `changed_first` is what only the first run lists as changed since it was signed, in a run that both may know.
+    """
 
     totals: tuple[TotalDiffers, ...] = ()
     only_first: Callable[[], Iterable[Discrepancy]] = field(default=tuple)
     only_second: Callable[[], Iterable[Discrepancy]] = field(default=tuple)
+    changed_first: tuple[SignedChange, ...] = ()
+    changed_second: tuple[SignedChange, ...] = ()
 
 
 def diff(db: Database, first: int, second: int) -> RunDiff:
@@ -47,7 +52,14 @@ def diff(db: Database, first: int, second: int) -> RunDiff:
         ),
         only_first=lambda: _only_in(db, first, second),
         only_second=lambda: _only_in(db, second, first),
+        changed_first=_changed_only(one, other),
+        changed_second=_changed_only(other, one),
     )
+
+
+def _changed_only(one: Totals, other: Totals) -> tuple[SignedChange, ...]:
+    known = set(other.changed)
+    return tuple(each for each in one.changed if each not in known)
 
 
 def _only_in(db: Database, run_id: int, other_id: int) -> Iterator[Discrepancy]:

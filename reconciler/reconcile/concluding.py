@@ -8,7 +8,7 @@ from typing import Final
 
 from reconciler.apply import Foreseen
 from reconciler.core.audit import InvoiceChange
-from reconciler.core.drift import Drift, compare, missing_here
+from reconciler.core.drift import compare, missing_here
 from reconciler.core.exceptions import GRACED, ExceptionKind, Finding
 from reconciler.core.invoice import Invoice
 from reconciler.core.known import books
@@ -21,6 +21,7 @@ from reconciler.db.rows import Row
 from reconciler.db.session import Tx
 from reconciler.reconcile.foreseeing import Foresight
 from reconciler.reconcile.going import Run
+from reconciler.reconcile.gone import OF_LISTS
 from reconciler.reconcile.hands import known_before
 from reconciler.reconcile.novelty import says_more
 from reconciler.reconcile.patience import reading, writing
@@ -61,7 +62,7 @@ def conclude_dry(run: Run, foresight: Foresight, began: datetime) -> None:
 def _begin(run: Run, began: datetime) -> Witness:
     def forget(tx: Tx) -> None:
         holds.require(tx, run.id, run.token)
-        runs.forget_differences(tx, run.id, but=Drift.MISSING_AT_STRIPE)
+        runs.forget_differences(tx, run.id, but=OF_LISTS)
 
     writing(run.poller, forget)
     return reading(run.poller, lambda tx: witness(tx, began))

@@ -28,16 +28,21 @@ class RunTaken(Exception):  # noqa: N818 - it names what is the matter
     """Somebody else is at work on the run; the message is one sentence with the mend."""
 
 
+def going_on(run_id: int) -> str:
+    """What is told to whoever wants a run at which somebody works, or did half a minute ago."""
+    return (
+        f"run {run_id} is going on at this moment: let it end, `reconciler runs show {run_id}` tells how it goes; if it was"
+        f" killed just now, try again in {holds.TTL.seconds} s"
+    )
+
+
 @contextmanager
 def held(poller: Poller, run_id: int) -> Iterator[int]:
     """Hold a run while the block runs; gives the token. Raises RunTaken, StorageUnavailable or Stopped."""
     holder = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
     token = patiently(poller.gateway, lambda: _hold(poller.db, run_id, holder, None))
     if token is None:
-        raise RunTaken(
-            f"run {run_id} is going on at this moment: let it end, `reconciler runs show {run_id}` tells how it goes; if it was"
-            f" killed just now, try again in {holds.TTL.seconds} s"
-        )
+        raise RunTaken(going_on(run_id))
     over = threading.Event()
     renewing = threading.Thread(
         target=_renew, args=(poller.db, run_id, holder, token, over), name="hold", daemon=True

@@ -4,14 +4,14 @@ What became of a payment that is not over may lie behind the range: a refund mad
 the lists themselves could not decide waits to be read by its id.
 """
 
+from datetime import datetime
 from functools import partial
 from typing import Final
 
-from reconciler.db import evidence, holds, spans, waiting
+from reconciler.db import holds, spans, waiting
 from reconciler.db.evidence import Fetch
 from reconciler.db.session import Tx
-from reconciler.poll.fetches import AT_ONCE, read_due
-from reconciler.poll.poller import Poller
+from reconciler.poll.fetches import AT_ONCE, read_these
 from reconciler.poll.taking import Taking
 from reconciler.reconcile.going import Run, RunCut
 from reconciler.reconcile.gone import is_gone, tell_found, tell_gone
@@ -41,11 +41,11 @@ def _tell(tx: Tx, run: Run, gone: list[tuple[str, str]], there: set[str]) -> Non
     tell_found(tx, run, there)
 
 
-def read_put_off(run: Run, taking: Taking) -> None:
-    """Read all that waits to be read, and at once what of the range was put off until later."""
+def read_put_off(run: Run, taking: Taking, began: datetime) -> None:
+    """Read what of the range waits to be read, also what was put off until later."""
     with run.poller.db.writing() as tx:
         waiting.bring_forward(tx, run.covered, run.poller.now())
-    read_doubts(run.poller, taking)
+    read_doubts(run, taking, began)
 
 
 def put_off(run: Run) -> list[tuple[str, str]]:
@@ -54,16 +54,21 @@ def put_off(run: Run) -> list[tuple[str, str]]:
         return waiting.put_off(tx, run.covered, run.poller.now(), limit=READS_MAX)
 
 
-def read_doubts(poller: Poller, taking: Taking) -> None:
-    """Read all that waits to be read, and what such reads ask for. Raises RunCut if that does not come to an end."""
-    for _ in range(READS_MAX // AT_ONCE):
-        if not doubts(poller, limit=1):
-            return
-        read_due(poller, taking)
-    raise RunCut(f"more than {READS_MAX} objects wait to be read: let the daemon read them first")
+def read_doubts(run: Run, taking: Taking, began: datetime) -> None:
+    """Read what of the range waits to be read, and what such reads ask for. Raises RunCut if that does not come to an end."""
+    left = READS_MAX
+    while due := doubts(run, began):
+        if left <= 0:
+            raise RunCut(
+                f"more than {READS_MAX} objects wait to be read: let the daemon read them first"
+            )
+        for start in range(0, len(due), AT_ONCE):
+            read_these(run.poller, due[start : start + AT_ONCE], taking)
+        left -= len(due)
 
 
-def doubts(poller: Poller, *, limit: int = READS_MAX) -> list[Fetch]:
-    """What waits to be read now."""
-    with poller.db.reading() as tx:
-        return evidence.due(tx, poller.now(), limit=limit)
+def doubts(run: Run, began: datetime) -> list[Fetch]:
+    """What waits to be read now and is of the range, or was asked for since the run began; the rest is the daemon's."""
+    now = run.poller.now()
+    with run.poller.db.reading() as tx:
+        return waiting.due(tx, run.covered, since=began, now=now, limit=READS_MAX)

@@ -160,10 +160,10 @@ def _take_in(
         _read_lists(going, left, unanswered)
         with unanswered.forgiven():
             read_unfinished(going)
-        patiently(gateway, lambda: read_put_off(going, taking))
+        patiently(gateway, lambda: read_put_off(going, taking, began))
         with unanswered.forgiven():
             patiently(gateway, lambda: take_payouts(going.poller, going.covered, taking))
-        patiently(gateway, lambda: read_doubts(going.poller, taking))
+        patiently(gateway, lambda: read_doubts(going, taking, began))
         unanswered.objects(put_off(going))
     except (StripeProblem, RunCut):
         # What was put right until then is told all the same; that it can't be must not hide why the run ends.
@@ -179,7 +179,7 @@ def _foresee(
     _read_lists(going, left, unanswered)
     with unanswered.forgiven():
         read_unfinished(going)
-    due = {(each.kind.value, each.object_id) for each in doubts(going.poller)}
+    due = {(each.kind.value, each.object_id) for each in doubts(going, began)}
     foresight.read_all({*due, *put_off(going)})
     with unanswered.forgiven():
         foresee_payouts(going.poller, going.covered, foresight.hand.page)

@@ -36,6 +36,10 @@ class Obstacle(StrEnum):
         " resolve each with a reason, run these days again, and sign that run"
     )
     GAPS = "objects of Stripe's lists are not here, as the gaps in its report say: find out why, run it again, and sign that run"
+    NOT_TIED_OUT = (
+        "its ledger is not Stripe's on the days that are marked NO in its report: run these days again, and sign that run;"
+        " if they stay, let an engineer run `reconciler verify --rebuild`, which says what is wrong here"
+    )
     CHANGED = "the books have changed since it ended: run it again, and sign that run"
     BUSY = (
         "somebody else is signing it at this moment: look at `reconciler runs show`, and try again"
@@ -55,6 +59,8 @@ def sign(db: Database, run_id: int, by: str, now: datetime) -> Obstacle | None:
         return Obstacle.GAPS
     if _misses_at_stripe(db, run_id):
         return Obstacle.GONE
+    if not _ties_out(db, run_id):
+        return Obstacle.NOT_TIED_OUT
     if not _is_unchanged(db, run_id):
         return Obstacle.CHANGED
     frozen = _freeze(db, run_id, covered)
@@ -97,14 +103,21 @@ def _misses_at_stripe(db: Database, run_id: int) -> bool:
     )
 
 
+def _ties_out(db: Database, run_id: int) -> bool:
+    """Whether each day was what Stripe's list said of it when the run ended."""
+    with db.reading() as tx:
+        kept = signing.totals(tx, run_id)
+    return kept is None or all(each.ties_out for each in totals_in(kept).ledger)
+
+
 def _is_unchanged(db: Database, run_id: int) -> bool:
-    """Whether both books add up to what they did when the run ended."""
+    """Whether both books add up to what they did when the run ended, and nothing else has changed that was signed before."""
     with db.reading() as tx:
         kept = signing.totals(tx, run_id)
     if kept is None:
         return False
     then, now = totals_in(kept), totals_in(totals_of(db, run_id))
-    return (then.ledger, then.sales) == (now.ledger, now.sales)
+    return (then.ledger, then.sales, then.changed) == (now.ledger, now.sales, now.changed)
 
 
 def _freeze(db: Database, run_id: int, covered: Covered) -> int | None:

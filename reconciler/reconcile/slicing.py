@@ -11,7 +11,7 @@ from reconciler.db import holds, runs, spans
 from reconciler.db.runs import Slice
 from reconciler.poll.runs import Tally
 from reconciler.reconcile.going import Run, RunCut
-from reconciler.reconcile.gone import is_gone, tell_found, tell_gone
+from reconciler.reconcile.gone import is_gone, tell_found, tell_gone, tell_other
 from reconciler.reconcile.lanes import Walk
 from reconciler.reconcile.patience import patiently
 from reconciler.reconcile.stretches import Listing, Stretch, border_s, parts_of
@@ -31,6 +31,7 @@ class _Seen:
     ids: set[str] = field(default_factory=set)
     tally: Tally = field(default_factory=Tally)
     sums: dict[str, dict[str, tuple[int, int]]] = field(default_factory=dict)
+    worth: dict[str, spans.Worth] = field(default_factory=dict)
 
 
 def read_slice(run: Run, stretch: Stretch, walking: Walk) -> None:
@@ -99,10 +100,12 @@ def _take(run: Run, listing: Listing, page: Page, seen: _Seen) -> None:
 def _add_up(run: Run, page: Page, seen: _Seen) -> None:
     """Add what moved to the sums of its days, as Stripe's own list tells it."""
     first = run.days.first.toordinal()
-    for body in page.objects:
+    for id_, body in zip(page.ids, page.objects, strict=True):
         moved = listed.moved(body)
         if moved is None:
             continue
+        if id_ is not None:
+            seen.worth[id_] = spans.Worth(moved.net, moved.fee, moved.currency)
         place = bisect_right(run.edges, moved.created * SECOND_MS) - 1
         day = run.days.first.fromordinal(first + max(0, place)).isoformat()
         of_day = seen.sums.setdefault(day, {})
@@ -114,7 +117,8 @@ def _conclude(run: Run, listing: Listing, window: Window, seen: _Seen) -> None:
     """Compare the ids of a slice with ours, look into those that only we have, and write the slice down."""
     limit = len(seen.ids) + STRANGERS_MAX
     with run.poller.db.reading() as tx:
-        ours = set(spans.ids(tx, listing.kind, window, limit=limit))
+        worth = spans.worth(tx, window, limit=limit) if seen.worth else {}
+        ours = set(worth or spans.ids(tx, listing.kind, window, limit=limit))
     strangers = sorted(ours - seen.ids)
     if len(strangers) >= STRANGERS_MAX:
         raise RunCut(
@@ -136,6 +140,7 @@ def _conclude(run: Run, listing: Listing, window: Window, seen: _Seen) -> None:
     with run.poller.db.writing() as tx:
         holds.require(tx, run.id, run.token)
         tell_gone(tx, run, [(listing.kind, id_) for id_ in gone])
+        tell_other(tx, run, seen.worth, worth)
         tell_found(tx, run, seen.ids | (set(strangers) - set(gone)))
         runs.keep_slice(tx, run.id, part)
     if not run.meter.is_heard:

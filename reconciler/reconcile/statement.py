@@ -29,6 +29,7 @@ from reconciler.db import lines, questions, runs, signing
 from reconciler.db.runs import Slice
 from reconciler.db.session import Database
 from reconciler.reconcile.changes import changed_since_signed
+from reconciler.reconcile.gone import ACCEPTED, OTHER_AMOUNT
 from reconciler.reconcile.stretches import LISTS, unread
 from reconciler.reconcile.telling import TOLD
 from reconciler.reconcile.totals import Balance, Covered, covered_by, ledger_days, sales_days
@@ -117,6 +118,8 @@ def _made_now(db: Database, head: RunHead, closing: Mapping[str, int] | None) ->
         balance = Balance(
             closing=closing if closing is not None else signing.closing(tx, head.id),
             slices=slices,
+            accepted=runs.subjects(tx, head.id, *ACCEPTED),
+            other=runs.subjects(tx, head.id, *OTHER_AMOUNT),
         )
         asked = questions.count(tx, covered.window, but=TOLD) if covered is not None else 0
     if covered is None:

@@ -1,12 +1,13 @@
 """What do a run's two books add up to, day by day?
 
 The ledger's day is told by groups of `reporting_category` (https://docs.stripe.com/reports/reporting-categories), and ties out
-where Stripe's own list of that day has as many transactions with the same sum. Both books are made anew from our rows each time;
-what a run kept of them when it ended is what is signed.
+where Stripe's own list of that day has as many transactions with the same sum. What Stripe does not know and a person has accepted
+is left out of it, and told apart. Both books are made anew from our rows each time; what a run kept of them when it ended is
+what is signed.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -19,7 +20,7 @@ from reconciler.core.schedule import Window
 from reconciler.db import books
 from reconciler.db.books import Moved, Sold
 from reconciler.db.runs import Slice
-from reconciler.db.session import Database
+from reconciler.db.session import Database, Tx
 
 LEDGER_LIST: Final = "balance_transactions"
 
@@ -62,10 +63,16 @@ class Covered:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What Stripe says of the ledger: the balance when the covered window ends, if that is known, and its list in stretches."""
+    """What Stripe says of the ledger: the balance when the covered window ends, if that is known, and its list in stretches.
+
+    `accepted` are the ids of ours of which a person has said why Stripe does not know them, `other` of those that are worth
+    something else at Stripe.
+    """
 
     closing: Mapping[str, int] | None
     slices: Sequence[Slice] = ()
+    accepted: Collection[str] = ()
+    other: Collection[str] = ()
 
 
 def covered_by(head: RunHead) -> Covered | None:
@@ -81,15 +88,25 @@ def covered_by(head: RunHead) -> Covered | None:
 def ledger_days(db: Database, covered: Covered, balance: Balance) -> tuple[LedgerDay, ...]:
     """The ledger by currency and day, where something moved here or at Stripe; read in a transaction a day."""
     found: dict[tuple[str, date], list[Moved]] = defaultdict(list)
+    left_out: dict[tuple[str, date], list[Moved]] = defaultdict(list)
+    broken = set[date]()
     for day, window in covered.by_day:
         with db.reading() as tx:
             for each in books.ledger_sums(tx, window):
                 found[each.currency, day].append(each)
+            for each in _of_these(tx, window, balance.accepted):
+                left_out[each.currency, day].append(each)
+            if _of_these(tx, window, balance.other):
+                broken.add(day)
     listed = _listed(balance.slices)
     gaps = [each.window for each in balance.slices if each.list == LEDGER_LIST and each.gap]
-    broken = {day for day, window in covered.by_day if any(_meet(window, gap) for gap in gaps)}
+    broken |= {day for day, window in covered.by_day if any(_meet(window, gap) for gap in gaps)}
     days = {
-        key: _tied(_ledger_day(*key, found.get(key, ())), listed.get(key, (0, 0)), broken)
+        key: _tied(
+            _ledger_day(*key, found.get(key, ()), left_out.get(key, ())),
+            listed.get(key, (0, 0)),
+            broken,
+        )
         for key in found.keys() | listed.keys()
     }
     return tuple(_with_balances(days, balance.closing, by_list=bool(listed)))
@@ -107,10 +124,22 @@ def sales_days(db: Database, covered: Covered) -> tuple[SalesDay, ...]:
     return tuple(found[key] for key in sorted(found))
 
 
-def _ledger_day(currency: str, day: date, parts: Iterable[Moved]) -> LedgerDay:
+def _of_these(tx: Tx, window: Window, ids: Collection[str]) -> list[Moved]:
+    return books.ledger_sums(tx, window, only=ids) if ids else []
+
+
+def _less(part: Moved) -> Moved:
+    """What takes a part away again."""
+    sums = (part.transactions, part.amount_minor, part.fee_minor, part.net_minor)
+    return Moved(part.currency, part.category, *(-each for each in sums))
+
+
+def _ledger_day(
+    currency: str, day: date, parts: Iterable[Moved], left_out: Sequence[Moved]
+) -> LedgerDay:
     groups: Counter[str] = Counter()
     transactions = 0
-    for each in parts:
+    for each in (*parts, *map(_less, left_out)):
         groups[_GROUPS.get(each.category, _OTHER)] += each.amount_minor
         groups["fees"] -= each.fee_minor
         # Stripe says that net is amount less fee; if it ever is not, the day must add up all the same.
@@ -129,6 +158,7 @@ def _ledger_day(currency: str, day: date, parts: Iterable[Moved]) -> LedgerDay:
         other_minor=groups[_OTHER],
         closing_minor=None,
         transactions=transactions,
+        not_at_stripe_minor=sum(each.net_minor for each in left_out),
     )
 
 

@@ -133,6 +133,9 @@ def _statement(total: LedgerDay, tongue: Tongue) -> RenderableType:
         amount = tongue.number(getattr(total, f"{key}_minor"), total.currency)
         shown.add_row(Text(tongue.name(HEADINGS, key), "dim"), Text(amount, "dim"), Text())
     shown.add_row(Text(tongue.name(HEADINGS, "ties_out")), _ties(total, tongue), Text())
+    if total.not_at_stripe_minor:
+        amount = tongue.number(total.not_at_stripe_minor, total.currency)
+        shown.add_row(Text(tongue.name(HEADINGS, "not_at_stripe")), Text(amount), Text())
     return shown
 
 

@@ -1,6 +1,7 @@
 """What stands on the first sheet of a workbook: what was asked, whether the lists tie out, and what each book adds up to?"""
 
 from collections.abc import Iterable
+from functools import partial
 from typing import Any
 
 from reconciler.core.report import Report
@@ -16,7 +17,7 @@ from reconciler.report.tables import (
     Table,
     lists_for_people,
 )
-from reconciler.report.words import TABLES
+from reconciler.report.words import FACTS, TABLES
 
 
 def write_summary(report: Report, pen: Pen) -> None:
@@ -29,8 +30,7 @@ def write_summary(report: Report, pen: Pen) -> None:
     pen.texts(title(report, tongue), style=pen.styles.title)
     pen.sheet.freeze_panes(pen.row, 0)
     pen.row += 1
-    for pair in facts(report, tongue):
-        pen.texts(*pair)
+    _facts(report, pen)
     _heading(pen, "next")
     for step in next_steps(report, tongue):
         pen.texts(step)
@@ -43,6 +43,24 @@ def write_summary(report: Report, pen: Pen) -> None:
     pen.sheet.set_landscape()
     pen.sheet.set_paper(9)
     pen.sheet.fit_to_pages(1, 0)
+
+
+def _facts(report: Report, pen: Pen) -> None:
+    """Who asked for what, and what came of it; what is a number or a moment is one in its cell."""
+    head, named = report.head, partial(pen.tongue.name, FACTS)
+    numbers = {"run": head.id, "objects": head.objects, "requests": head.requests}
+    moments = {"asked_at": head.asked_at, "ended_at": head.ended_at, "made_at": report.made_at}
+    as_numbers = {named(key): value for key, value in numbers.items()}
+    as_moments = {named(key): value for key, value in moments.items() if value}
+    for name, text in facts(report, pen.tongue):
+        pen.text(0, name)
+        if name in as_numbers:
+            pen.number(1, as_numbers[name])
+        elif False:
+            pen.moment(1, as_moments[name])
+        else:
+            pen.text(1, text)
+        pen.row += 1
 
 
 def _table(pen: Pen, table: Table, rows: Iterable[Any]) -> None:

@@ -22,6 +22,8 @@ NOTES = (
     Phrase("Stripe has booked no balance transaction for it yet: the fee comes with it", "Stripe n'a pas encore de mouvement pour lui : les frais viendront avec"),
     Phrase("Stripe does not know it: look whether these are the books of that account and mode, and who wrote it", "Stripe ne le connaît pas : vérifier que ces livres sont ceux de ce compte et de ce mode, et qui l'a écrit"),
     Phrase("accepted by {who}: {reason}", "accepté par {who} : {reason}"),
+    Phrase("Stripe never changes a movement: somebody has changed it here", "Stripe ne modifie jamais un mouvement : quelqu'un l'a modifié ici"),
+    Phrase("an engineer runs `reconciler verify --rebuild`", "un ingénieur lance `reconciler verify --rebuild`"),
     Phrase("to accept it, resolve its exception", "pour l'accepter, clore son exception"),
     Phrase("together with run {runs} at the same time, which may list it too", "en même temps que le rapport n° {runs}, qui peut aussi le lister"),
     Phrase("late transaction; it belongs to the period that is open", "mouvement tardif ; il appartient à la période ouverte"),

@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 from reconciler.core.hostile import visible
 from reconciler.core.report import Outcome, Report, ReturnLine, RunHead, RunState
+from reconciler.language import Phrase
 from reconciler.report import sentences
 from reconciler.report.tongue import Tongue
 from reconciler.report.words import FACTS, LISTS, STATES
@@ -76,6 +77,8 @@ def next_steps(report: Report, tongue: Tongue) -> tuple[str, ...]:
     to_decide = tuple(_to_decide(report, tongue))
     if not to_be_whole and not to_decide:
         return (_at_the_end(report, tongue),)
+    if _can_be_signed(report) and report.is_unknown_at_stripe:
+        return (*to_be_whole, *to_decide, tongue.say(sentences.ACCEPT_AND_RUN_AGAIN))
     if to_be_whole or not _can_be_signed(report):
         return (*to_be_whole, *to_decide)
     return (*to_decide, tongue.say(sentences.THEN_SIGN, id=report.head.id))
@@ -84,7 +87,9 @@ def next_steps(report: Report, tongue: Tongue) -> tuple[str, ...]:
 def without_differences(report: Report, tongue: Tongue) -> str:
     """What stands in place of differences where there are none."""
     is_whole = report.head.state is RunState.COMPLETE and not _is_short(report)
-    return tongue.say(sentences.NO_DIFFERENCES if is_whole else sentences.NOTHING_YET)
+    if not is_whole:
+        return tongue.say(sentences.NOTHING_YET)
+    return tongue.say(sentences.NO_DIFFERENCES if report.ties_out else sentences.ONLY_DAYS)
 
 
 def _can_be_signed(report: Report) -> bool:
@@ -103,6 +108,9 @@ def _notices(report: Report, tongue: Tongue) -> Iterator[str]:
         yield tongue.say(sentences.GAP, count=tongue.count(sum(each.gap for each in report.lists)))
     if head.is_dry:
         yield tongue.say(sentences.DRY_RUN)
+    elif head.state is RunState.COMPLETE and not report.ties_out:
+        loose = sum(not each.ties_out for each in report.ledger)
+        yield tongue.say(sentences.DOES_NOT_TIE_OUT, count=tongue.count(loose))
     if head.day_not_over:
         day, until = tongue.day(head.last_day), tongue.moment(head.covered_until)
         yield tongue.say(sentences.DAY_NOT_OVER, day=day, until=until)
@@ -127,14 +135,19 @@ def _to_be_whole(report: Report, tongue: Tongue) -> Iterator[str]:
             yield say(sentences.CLOSE_GAP, list=name, count=tongue.count(each.gap))
     loose = sum(not each.ties_out for each in report.ledger)
     if loose:
-        words = sentences.NOT_TIED_OUT_YET if head.is_dry else sentences.NOT_TIED_OUT
-        yield say(words, count=tongue.count(loose))
+        yield say(_loose(report), count=tongue.count(loose))
     for payout in report.payouts:
-        held = payout.held_minor
-        if payout.is_automatic and payout.is_complete and held not in {None, payout.amount_minor}:
-            amounts = (tongue.amount(each, payout.currency) for each in (held, payout.amount_minor))
-            of_it, is_worth = amounts
+        if not payout.ties_out:
+            both = (payout.held_minor, payout.amount_minor)
+            of_it, is_worth = (tongue.amount(each, payout.currency) for each in both)
             yield say(sentences.PAYOUT_DIFFERS, id=visible(payout.id), held=of_it, amount=is_worth)
+
+
+def _loose(report: Report) -> Phrase:
+    if report.head.is_dry:
+        return sentences.NOT_TIED_OUT_YET
+    is_gone = report.is_unknown_at_stripe
+    return sentences.NOT_TIED_OUT_WHILE_GONE if is_gone else sentences.NOT_TIED_OUT
 
 
 def _to_decide(report: Report, tongue: Tongue) -> Iterator[str]:
@@ -147,7 +160,8 @@ def _to_decide(report: Report, tongue: Tongue) -> Iterator[str]:
     if found[Outcome.NEEDS_A_PERSON]:
         yield say(sentences.DECIDE, count=tongue.count(found[Outcome.NEEDS_A_PERSON]))
     if report.open_questions:
-        yield say(sentences.QUESTIONS, count=tongue.count(report.open_questions))
+        words = sentences.QUESTIONS_BEFORE if report.head.is_dry else sentences.QUESTIONS
+        yield say(words, count=tongue.count(report.open_questions))
     yield from _deadlines(report, tongue)
     if report.changed_since_signed:
         yield say(sentences.BOOK_CHANGES, count=tongue.count(len(report.changed_since_signed)))

@@ -113,7 +113,10 @@ def _book(
     table: Table, book: Book[LedgerDay] | Book[SalesDay], tongue: Tongue, named: Phrase
 ) -> dict[str, Any]:
     """A book in one currency: all its days, and under them their sum."""
-    columns = [column for column in table.columns if column.key != "currency"]
+    left_out = {"currency"}
+    if isinstance(book.total, LedgerDay) and not any(e.not_at_stripe_minor for e in book.days):
+        left_out.add("not_at_stripe")
+    columns = [column for column in table.columns if column.key not in left_out]
     total = [
         Box(tongue.name(HEADINGS, "all")) if each.key == "day" else _box(each, book.total, tongue)
         for each in columns

@@ -92,6 +92,15 @@ class Pen:
             style = self.styles.by_exponent[exponent(currency)]
             self.sheet.write_number(self.row, place, float(value), style)
 
+    def number(self, place: int, number: int) -> None:
+        """Write a whole number."""
+        self.sheet.write_number(self.row, place, number, self.styles.whole)
+
+    def moment(self, place: int, at: datetime) -> None:
+        """Write a moment, by the clock of the report's zone."""
+        local = at.astimezone(zone_of(self.tongue.zone)).replace(tzinfo=None)
+        self.sheet.write_datetime(self.row, place, local, self.styles.moment)
+
     def _cell(self, place: int, column: Column, row: Any) -> None:
         value, styles = column.of(row), self.styles
         if value is None:
@@ -99,14 +108,13 @@ class Pen:
         if column.cell is Cell.AMOUNT:
             self.amount(place, value, column.currency_of(row))
         elif column.cell is Cell.COUNT:
-            self.sheet.write_number(self.row, place, value, styles.whole)
+            self.number(place, value)
         elif column.cell is Cell.DAY:
             self.sheet.write_datetime(
                 self.row, place, datetime.combine(value, time.min), styles.day
             )
         elif column.cell is Cell.MOMENT:
-            local = value.astimezone(zone_of(self.tongue.zone)).replace(tzinfo=None)
-            self.sheet.write_datetime(self.row, place, local, styles.moment)
+            self.moment(place, value)
         elif column.cell is Cell.YES_NO:
             self.text(place, self.tongue.name(column.words or YES_NO, value))
         else:

@@ -18,6 +18,10 @@ GAP = Phrase(
     "NOT COMPLETE: objects on one side only, at Stripe or here: {count}.",
     "INCOMPLET : objets présents d'un seul côté, chez Stripe ou ici : {count}.",
 )
+DOES_NOT_TIE_OUT = Phrase(
+    "DOES NOT TIE OUT: days on which the ledger here is not Stripe's: {count}. Its numbers can't be signed.",
+    "NE CONCORDE PAS : jours où le solde d'ici n'est pas celui de Stripe : {count}. Ses chiffres ne se signent pas.",
+)
 DRY_RUN = Phrase(
     "DRY RUN: nothing was changed. What is listed is what a run would do; both books are as they are before it.",
     "SIMULATION : rien n'a été modifié. La liste montre ce que ferait un rapprochement ; les deux livres sont tels qu'avant lui.",
@@ -41,8 +45,12 @@ CLOSE_GAP = Phrase(
     "Liste « {list} » : objets présents d'un seul côté : {count}. Relancer la période ; si le manque demeure, prévenir un ingénieur.",
 )
 NOT_TIED_OUT = Phrase(
-    "Days of the ledger that differ from Stripe's list (marked NO): {count}. Run the range again; if they stay, tell an engineer.",
-    "Jours qui diffèrent de la liste de Stripe (marqués NON) : {count}. Relancer la période ; s'ils demeurent, prévenir un ingénieur.",
+    "Days of the ledger that differ from Stripe's list (marked NO): {count}. Run the range again; if they stay, tell an engineer, who runs: reconciler verify --rebuild",
+    "Jours qui diffèrent de la liste de Stripe (marqués NON) : {count}. Relancer la période ; s'ils demeurent, prévenir un ingénieur, qui lance : reconciler verify --rebuild",
+)
+NOT_TIED_OUT_WHILE_GONE = Phrase(
+    "Days of the ledger that differ from Stripe's list (marked NO): {count}. What is accepted of what is missing at Stripe is left out of them in the next run.",
+    "Jours qui diffèrent de la liste de Stripe (marqués NON) : {count}. Ce qui est accepté de ce qui est absent chez Stripe en sera écarté au prochain rapprochement.",
 )
 NOT_TIED_OUT_YET = Phrase(
     "Days of the ledger of which something is missing here (marked NO): {count}. A run without --dry-run takes it in.",
@@ -64,6 +72,10 @@ QUESTIONS = Phrase(
     "Open questions about payments of these days that are in the queue: {count}. See: reconciler exceptions list",
     "Questions ouvertes sur des paiements de ces jours, dans la file : {count}. Voir : reconciler exceptions list",
 )
+QUESTIONS_BEFORE = Phrase(
+    "Open questions about payments of these days that are in the queue already: {count}; a run may find more. See: reconciler exceptions list",
+    "Questions ouvertes sur des paiements de ces jours, déjà dans la file : {count} ; un rapprochement peut en trouver d'autres. Voir : reconciler exceptions list",
+)
 ANSWER = Phrase(
     "Disputes that wait for an answer in Stripe's dashboard: {count}, the first ({id}) by {until}.",
     "Litiges qui attendent une réponse dans le tableau de bord de Stripe : {count}, le premier ({id}) avant le {until}.",
@@ -79,6 +91,10 @@ COME_BACK = Phrase(
 THEN_SIGN = Phrase(
     "Once that is settled or accepted, sign: reconciler runs sign {id} --by NAME",
     "Une fois cela réglé ou accepté, signer : reconciler runs sign {id} --by NOM",
+)
+ACCEPT_AND_RUN_AGAIN = Phrase(
+    "What is missing at Stripe: resolve its exception with a reason. Then run these days again, and sign that run; this one can't be signed.",
+    "Ce qui est absent chez Stripe : clore son exception avec un motif. Puis relancer ces jours, et signer ce nouveau rapport ; celui-ci ne se signe pas.",
 )
 SIGN = Phrase(
     "Nothing is left to do. To sign: reconciler runs sign {id} --by NAME",
@@ -105,6 +121,10 @@ SAME = Phrase(
 )
 SAME_SUMS = Phrase("Both say the same sums.", "Les deux donnent les mêmes sommes.")
 ONLY_IN = Phrase("Only run {id} lists:", "Seul le rapport n° {id} liste :")
+CHANGED_ONLY_IN = Phrase(
+    "Only run {id} lists as changed since it was signed:",
+    "Seul le rapport n° {id} liste comme modifié depuis la signature :",
+)
 PERHAPS_MORE = Phrase(
     "There may be more than these {count}: `reconciler runs report {id}` has all.",
     "Il y en a peut-être plus que ces {count} : `reconciler runs report {id}` les a tous.",
@@ -119,6 +139,10 @@ SIGNED_BY = Phrase("by {name}, {at}", "par {name}, {at}")
 NOT_SIGNED = Phrase("no", "non")
 NO_ROWS = Phrase("None.", "Aucun.")
 NO_DIFFERENCES = Phrase("Nothing differs.", "Aucun écart.")
+ONLY_DAYS = Phrase(
+    "No payment, refund or dispute differs, but days of the ledger do: they are marked NO.",
+    "Aucun paiement, remboursement ou litige ne diffère, mais des jours du solde diffèrent : ils sont marqués NON.",
+)
 NOTHING_YET = Phrase(
     "Nothing was found so far, but not all was looked at.",
     "Rien n'a été trouvé jusqu'ici, mais tout n'a pas été parcouru.",

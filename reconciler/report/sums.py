@@ -56,6 +56,7 @@ def sum_of_ledger(days: Sequence[LedgerDay]) -> LedgerDay:
         transactions=sum(each.transactions for each in days),
         stripe_net_minor=sum(each.stripe_net_minor for each in days),
         ties_out=all(each.ties_out for each in days),
+        not_at_stripe_minor=sum(each.not_at_stripe_minor for each in days),
     )
 
 

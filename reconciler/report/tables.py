@@ -199,6 +199,7 @@ LEDGER = Table(
         *_counts("transactions"),
         amount("stripe_net"),
         Column(key="ties_out", cell=Cell.YES_NO, words=SOUND),
+        amount("not_at_stripe"),
     ),
     rows=lambda report: report.ledger,
 )

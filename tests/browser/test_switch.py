@@ -163,10 +163,22 @@ def test_it_moves_with_who_is_signed_in(stage: Stage, open_tab: OpenTab) -> None
     assert (len(kept(stage, "ann")), len(kept(stage, "bob"))) == (0, 1)
 
 
+# What the browser says of the change, whether the vendor can be asked, and whether the worker subscribes anew, with which key.
+OLD: dict[str, object] = {"oldSubscription": {"options": {"applicationServerKey": [4, 5, 6]}}}
+CHANGES: dict[str, tuple[dict[str, object], bool, list[int] | None]] = {
+    "it has made a new one": (OLD | {"newSubscription": {}}, True, None),
+    "it has made none": (OLD | {"newSubscription": None}, True, [4, 5, 6]),
+    "the vendor is away": (OLD | {"newSubscription": None}, False, [4, 5, 6]),
+    "it says nothing of the old one": ({}, True, None),
+}
+
+
+@pytest.mark.parametrize("case", CHANGES)
 def test_it_tells_the_server_of_a_subscription_that_the_browser_changed(
-    stage: Stage, open_tab: OpenTab
+    stage: Stage, open_tab: OpenTab, case: str
 ) -> None:
-    """When the browser changes a subscription by itself, the open page tells the server, with the user's token."""
+    """Where the browser took a subscription away, the worker makes one with the same key, and the page tells the server."""
+    said, is_reached, key = CHANGES[case]
     tab = open_tab()
     tab.settle("off")
     tab.click("on")
@@ -174,14 +186,25 @@ def test_it_tells_the_server_of_a_subscription_that_the_browser_changed(
     with stage.db.writing() as tx:
         subscriptions.drop(tx, [lost.id], now=lost.created_at)
 
-    tab.worker().evaluate("""() => {
-      const event = new Event("pushsubscriptionchange");
-      event.newSubscription = {};
-      event.waitUntil = () => null;
-      self.dispatchEvent(event);
-    }""")
-    tab.page.wait_for_event("response", lambda answer: answer.status == 201)
+    with tab.page.expect_event("response", lambda answer: answer.status == 201):
+        asked = tab.worker().evaluate(
+            """async ([said, isReached]) => {
+              const asked = [];
+              PushManager.prototype.subscribe = async (options) => {
+                asked.push([options.userVisibleOnly, [...new Uint8Array(options.applicationServerKey)]]);
+                if (!isReached) throw new DOMException("no push service", "AbortError");
+              };
+              const event = Object.assign(new Event("pushsubscriptionchange"), said);
+              const deeds = [];
+              event.waitUntil = (deed) => deeds.push(deed);
+              self.dispatchEvent(event);
+              await Promise.all(deeds);
+              return asked;
+            }""",
+            [said, is_reached],
+        )
 
+    assert asked == ([] if key is None else [[True, key]])
     assert len(kept(stage)) == 1
 
 

@@ -78,6 +78,56 @@ def test_it_shows_the_same_news_once(tab: Tab) -> None:
     assert again["title"] == first["title"]
 
 
+def test_it_makes_no_sound_again_for_what_was_dismissed(tab: Tab) -> None:
+    """What comes once more after the user has put it away is shown, as a browser demands, and not heard."""
+    tab.deliver(message())
+    tab.notifications()
+    tab.click_notification()
+    tab.notifications(lambda tray: not tray)
+
+    tab.deliver(message())
+    [again] = tab.notifications()
+    tab.deliver(message(id="milestone-2", tag="u" * 32))
+    tray = tab.notifications(lambda tray: len(tray) > 1)
+
+    assert (again["silent"], again["renotify"]) == (True, False)
+    assert {each["data"]["id"]: each["silent"] for each in tray} == {
+        "milestone-1": True,
+        "milestone-2": False,
+    }
+
+
+def test_it_remembers_only_the_last_names(tab: Tab) -> None:
+    """Of all that was ever shown fifty names are kept, the latest ones."""
+    for number in range(55):
+        tab.deliver(message(id=f"m{number}", title=f"News {number}"))
+    tab.notifications(lambda tray: any(each["title"] == "News 54" for each in tray))
+    tab.deliver("")
+    tab.notifications(lambda tray: len(tray) > 1)
+
+    kept = tab.worker().evaluate(
+        "async () => (await (await caches.open('reconciler-push')).match('/push/seen')).json()"
+    )
+    assert kept == [f"m{number}" for number in range(5, 55)]
+
+
+@pytest.mark.parametrize("broken", ["open", "match", "put"])
+def test_it_shows_everything_where_nothing_can_be_stored(tab: Tab, broken: str) -> None:
+    """A browser without room, or whose storage is blocked, still shows each message, with its sound."""
+    tab.worker().evaluate(
+        """broken => {
+          const fails = async () => { throw new DOMException("no room", "QuotaExceededError"); };
+          (broken === "open" ? CacheStorage : Cache).prototype[broken] = fails;
+        }""",
+        broken,
+    )
+
+    tab.deliver(message())
+    [shown] = tab.notifications()
+
+    assert shown["silent"] is False
+
+
 def test_it_keeps_news_of_two_invoices_apart(tab: Tab) -> None:
     """Another tag is another notification."""
     tab.deliver(message())

@@ -1,6 +1,9 @@
 """Do `push keys` and `push test` say what a person must know, and doctor what is wrong; and nobody's secret?"""
 
+import dataclasses
+import errno
 import json
+import re
 import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -8,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from reconciler.config import sections
+from reconciler.config.sources import SECRET_NAMES
 from reconciler.db import subscriptions
 from reconciler.db.session import Database
 from reconciler.push.keys import new_key, pem, read_key
@@ -90,6 +95,37 @@ def test_it_tells_programs_where_the_keys_are(commands: Commands) -> None:
     }
 
 
+def test_it_leaves_no_file_without_a_key(
+    commands: Commands, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A key that can't be written whole leaves nothing that stands in the way of the next try."""
+    file = tmp_path / "key.pem"
+
+    def full(_file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.fsync", full)
+        failed = commands.run("push", "keys", "--output", str(file))
+    left = file.exists()
+    made = commands.run("push", "keys", "--output", str(file))
+
+    assert (failed.code, left, made.code) == (2, False, 0)
+    assert "No space left on device" in failed.err
+
+
+def test_it_names_settings_that_the_program_knows(commands: Commands, tmp_path: Path) -> None:
+    """Each name that `push keys` tells to set, in capitals or under [push], is one that the program reads."""
+    said = commands.run("push", "keys", "--output", str(tmp_path / "key.pem")).out
+
+    variables = set(re.findall(r"\b[A-Z]+(?:_[A-Z]+)+\b", said))
+    keys = set(re.findall(r"\b([a-z_]+) =", said))
+    assert variables == {"PUSH_TOKEN_SECRET"}
+    assert variables <= {each.variable for each in SECRET_NAMES}
+    assert keys == {"vapid_private_key_file", "subject"}
+    assert keys <= {each.name for each in dataclasses.fields(sections.Push)}
+
+
 def _test(commands: Commands, service: PushService, *options: str) -> Answer:
     return commands.run("push", "test", "u1", *options, **SET, PUSH_RELAY=service.base_url)
 
@@ -109,6 +145,26 @@ def test_it_sends_a_test_to_each_browser(
     assert all(set(each) == {"id", "title", "body", "tag", "url", "kind"} for each in said)
     assert len({each.topic for each in service.arrived}) == 4
     assert HOST in answers[0].out
+
+
+def test_it_says_each_answer_as_it_comes(
+    commands: Commands, database: Database, service: PushService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the first push service answered is told before the second one is asked."""
+    for host in (HOST, APPLE):
+        _subscribe(database, service.new_subscription(host, server_key=KEY.public))
+    told: list[tuple[int, str]] = []
+    monkeypatch.setattr(
+        "reconciler.cli.push.say_wrapped",
+        lambda line, _indent="": told.append((len(service.arrived), line)),
+    )
+
+    _test(commands, service)
+
+    assert [(many, HOST in line, APPLE in line) for many, line in told] == [
+        (1, True, False),
+        (2, False, True),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -192,6 +248,8 @@ def _lines(commands: Commands, environ: dict[str, str]) -> list[dict[str, str]]:
         ({"PUSH_TOKEN_SECRET": "canary"}, "BAD", "PUSH_TOKEN_SECRET: is shorter than 32 bytes"),
         ({"VAPID_PRIVATE_KEY": "canary"}, "BAD", "VAPID_PRIVATE_KEY: has 4 bytes"),
         ({"RECONCILER_PUSH__ALLOWED_HOSTS": '["*.example.com"]'}, "look", "*.example.com"),
+        ({"RECONCILER_PUSH__ALLOWED_HOSTS": '["*.googleapis.com"]'}, "look", "*.googleapis.com"),
+        ({"RECONCILER_PUSH__ALLOWED_HOSTS": '["firestore.googleapis.com"]'}, "look", "firestore"),
         ({"RECONCILER_PUSH__CORS_ORIGINS": '["http://app.example.com"]'}, "look", "without TLS"),
         ({"PUSH_RELAY": "http://127.0.0.1:9"}, "look", "PUSH_RELAY is set"),
     ],

@@ -17,7 +17,7 @@ from reconciler.core.exceptions import ExceptionKind
 from reconciler.db import alerts, holds, queued, runs
 from reconciler.db.run_tables import reconcile_runs
 from reconciler.db.session import Database
-from reconciler.db.tables import payments
+from reconciler.db.tables import balance_transactions, payments
 from reconciler.reconcile.queue import run_waiting
 from reconciler.simulator import till
 from reconciler.simulator.api import Api, Key
@@ -106,6 +106,14 @@ REFUSED = {
         ("--from", "2026-03-01", "--to", "2026-03-01", "--format", "csv"),
         "name one with --output",
     ),
+    "a form for a run of the daemon": (
+        ("--from", "2026-03-01", "--to", "2026-03-01", "--queue", "--format", "json"),
+        "--queue writes no report",
+    ),
+    "a place for a run of the daemon": (
+        ("--from", "2026-03-01", "--to", "2026-03-01", "--queue", "--output", "x"),
+        "--queue writes no report",
+    ),
     "a place that is not there": (
         ("--from", "2026-03-01", "--to", "2026-03-01", "--output", "no/such/place"),
         "there is no folder",
@@ -167,7 +175,9 @@ def test_it_says_that_it_was_cut_off(shop: Shop, tmp_path: Path) -> None:
     assert (tmp_path / "report.txt").read_text().startswith("CUT OFF")
     assert (signature.code, "has not looked at all" in signature.err) == (1, True)
     assert resumed.code == 0
-    assert shop.run("reconcile", "--resume", "1").code == 1
+    for run, words in (("1", "has come to its end"), ("77", "there is no run 77")):
+        refused = shop.run("reconcile", "--resume", run)
+        assert (refused.code, refused.out, words in refused.err) == (2, "", True)
 
 
 def test_it_leaves_a_run_to_the_daemon(shop: Shop, database: Database) -> None:
@@ -207,6 +217,7 @@ def test_it_lets_nobody_into_a_run_that_goes_on(shop: Shop, database: Database) 
     assert [(each.code, each.out) for each in refused] == [(2, "")] * 2
     assert all(each.err.count("\n") == 1 for each in refused)
     assert all("run 1 is going on at this moment" in each.err for each in refused)
+    assert all("if it was killed just now, try again in" in each.err for each in refused)
     assert "CUT OFF" in killed[0]
     assert (killed[1].code, "was killed" in killed[1].out) == (3, True)
     assert resumed.code == 0
@@ -232,6 +243,25 @@ def test_it_calls_a_person_for_what_else_is_open(shop: Shop, database: Database)
     assert (again.code, french.code, told["open_questions"]) == (1, 1, 1)
     assert any("payments of these days that are in the queue: 1" in e for e in told["next_steps"])
     assert "Questions ouvertes sur des paiements de ces jours" in " ".join(french.out.split())
+
+
+def test_it_calls_a_person_for_a_day_that_does_not_tie_out(shop: Shop, database: Database) -> None:
+    """Where a row of ours is not Stripe's, that is said first, the command ends with 1, and nobody can sign."""
+    assert shop.reconcile().code == 0
+    midday = datetime.fromisoformat(f"{_day(1)}T12:00:00+00:00")
+    with database.writing() as tx:
+        tx.execute(update(balance_transactions).values(created=midday))
+
+    again = shop.reconcile_until_yesterday()
+    french = shop.run("runs", "report", "2", RECONCILER_REPORT__LOCALE="fr")
+    signature = shop.run("runs", "sign", "2")
+
+    assert (again.code, french.code, signature.code) == (1, 1, 1)
+    assert again.out.startswith("DOES NOT TIE OUT: ")
+    assert french.out.startswith("NE CONCORDE PAS : ")
+    assert "Nothing differs." not in again.out
+    assert "its ledger is not Stripe's" in " ".join(signature.err.split())
+    assert "can't be signed" in signature.err
 
 
 WORDS = {

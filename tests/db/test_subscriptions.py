@@ -3,12 +3,13 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from sqlalchemy import select
 
 from reconciler.db import subscriptions
 from reconciler.db.push_tables import deliveries
-from reconciler.db.session import Database
-from reconciler.db.subscriptions import Counts, Saved
+from reconciler.db.session import Database, Tx
+from reconciler.db.subscriptions import Counts, Said, Saved
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -28,6 +29,11 @@ def save(database: Database, name: str, user: str = "ann", **more: Any) -> Saved
     }
     with database.writing() as tx:
         return subscriptions.save(tx, **{**said, **more})
+
+
+def set_aside(tx: Tx, id_: int, p256dh: str = "point", auth: str = "secret") -> bool:
+    """Set a browser aside whose keys are no good."""
+    return subscriptions.quarantine(tx, id_, "bad_key", p256dh=p256dh, auth=auth)
 
 
 def names(database: Database, user: str = "ann") -> list[str]:
@@ -58,7 +64,7 @@ def test_it_says_what_became_of_a_browser(database: Database) -> None:
     assert save(database, "one", locale="fr") is Saved.CONFIRMED
     with database.writing() as tx:
         [row] = subscriptions.of_user(tx, "ann")
-        subscriptions.quarantine(tx, row.id, "bad_key")
+        assert set_aside(tx, row.id)
     assert save(database, "one", p256dh="another", now=NOW + MINUTE) is Saved.REPLACED
 
     with database.reading() as tx:
@@ -66,6 +72,56 @@ def test_it_says_what_became_of_a_browser(database: Database) -> None:
     assert (kept.id, kept.locale, kept.p256dh) == (row.id, "en", "another")
     assert (kept.state, kept.reason) == (subscriptions.ACTIVE, "")
     assert (kept.created_at, kept.confirmed_at) == (NOW, NOW + MINUTE)
+
+
+def test_it_sets_aside_only_the_keys_that_were_tried(database: Database) -> None:
+    """A browser that gave other keys meanwhile stays active."""
+    save(database, "one")
+    with database.writing() as tx:
+        [row] = subscriptions.of_user(tx, "ann")
+        assert not set_aside(tx, row.id, p256dh="another")
+        assert not set_aside(tx, row.id, auth="another")
+        assert subscriptions.counts(tx, "ours") == Counts(active=1)
+
+
+SAID = Said(
+    user_id="ann",
+    endpoint="https://push.example.com/one",
+    p256dh="point",
+    auth="secret",
+    vapid_key="ours",
+    locale="en",
+)
+
+
+@pytest.mark.parametrize(
+    ("change", "after_minutes", "is_known"),
+    [
+        ({}, 0, True),
+        ({}, 59, True),
+        ({}, 60, False),
+        ({}, -1, False),
+        *(({name: "another"}, 1, False) for name in SAID),
+    ],
+)
+def test_it_knows_what_need_not_be_written(
+    database: Database, change: Any, after_minutes: int, is_known: bool
+) -> None:
+    """What was confirmed within the hour, and says the same in every word, is known."""
+    save(database, "one")
+
+    with database.reading() as tx:
+        said: Said = {**SAID, **change}
+        assert subscriptions.is_as_said(tx, said, now=NOW + after_minutes * MINUTE) == is_known
+
+
+def test_it_does_not_take_a_browser_for_known_that_was_set_aside(database: Database) -> None:
+    """One that gave keys that are no good is written, so that it is active again."""
+    save(database, "one")
+    with database.writing() as tx:
+        [row] = subscriptions.of_user(tx, "ann")
+        assert set_aside(tx, row.id)
+        assert not subscriptions.is_as_said(tx, SAID, now=NOW)
 
 
 def test_it_never_gives_an_id_again(database: Database) -> None:
@@ -119,7 +175,7 @@ def test_it_counts_browsers_by_what_can_be_sent_to_them(database: Database) -> N
     save(database, "five", vapid_key="old")
     with database.writing() as tx:
         by_name = {each.endpoint[-4:]: each.id for each in subscriptions.of_user(tx, "ann")}
-        subscriptions.quarantine(tx, by_name["/one"], "bad_key")
-        subscriptions.quarantine(tx, by_name["five"], "bad_key")
+        assert set_aside(tx, by_name["/one"])
+        assert set_aside(tx, by_name["five"])
 
         assert subscriptions.counts(tx, "ours") == Counts(active=2, quarantined=2, of_another_key=1)

@@ -15,6 +15,7 @@ from tests.deploy.units import DEPLOY, ROOT, SERVICES, credentials, path_of, rea
 from webhook.app import STRIPE_PATH
 
 DROP_IN = DEPLOY / "systemd/stripe-reconciler-.service.d/postgresql.conf.example"
+DROP_INS = tuple(sorted(DEPLOY.glob("systemd/*.service.d/*.conf.example")))
 PROGRAM = "/opt/stripe-reconciler/bin/reconciler"
 # Tenths: 2.0 of 10, where 10 is a service without any protection.
 EXPOSURE_MAX = 20
@@ -27,9 +28,10 @@ def _asked(folder: Path, *question: str) -> "subprocess.CompletedProcess[str]":
     for service in SERVICES:
         text = path_of(service).read_text().replace(PROGRAM, "/bin/true")
         (folder / path_of(service).name).write_text(text)
-    dropped_in = folder / DROP_IN.parent.name / DROP_IN.stem
-    dropped_in.parent.mkdir()
-    dropped_in.write_text(DROP_IN.read_text())
+    for each in DROP_INS:
+        dropped_in = folder / each.parent.name / each.stem
+        dropped_in.parent.mkdir()
+        dropped_in.write_text(each.read_text())
     return subprocess.run(
         ["systemd-analyze", "--no-pager", *question],  # noqa: S607 - wherever it is installed
         cwd=folder,
@@ -86,6 +88,22 @@ def test_it_gives_each_service_no_secret_but_its_own() -> None:
         {"DATABASE_URL": f"{folder}/DATABASE_URL"},
     ]
     assert {name for each in given for name in each} <= {each.variable for each in SECRET_NAMES}
+
+
+@pytest.mark.parametrize("drop_in", DROP_INS, ids=lambda path: path.name)
+def test_it_says_where_a_drop_in_belongs(drop_in: Path) -> None:
+    """Each example names the place for which it is meant."""
+    assert f"/etc/systemd/system/{drop_in.parent.name}/{drop_in.stem}" in drop_in.read_text()
+
+
+def test_it_opens_only_the_webhook_to_a_dns_server() -> None:
+    """What push needs of DNS is a line of addresses for the webhook: the daemon may talk to all of the internet anyway."""
+    [path] = (each for each in DROP_INS if each.stem == "dns.conf")
+
+    assert path.parent.name == f"{path_of('webhook').name}.d"
+    assert set(read(path)) == {"IPAddressAllow"}
+    assert "IPAddressDeny" in read(path_of("webhook"))
+    assert "IPAddressDeny" not in read(path_of("daemon"))
 
 
 def test_it_has_a_user_who_owns_the_state_directory() -> None:

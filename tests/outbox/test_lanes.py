@@ -7,6 +7,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from reconciler.core.schedule import resend_after_ms
+from reconciler.db.session import StorageUnavailable
 from reconciler.outbox import Terms
 from reconciler.outbox.batches import BATCH, LEASE, Batch, claim, settle
 from reconciler.outbox.fan_out import spread
@@ -462,6 +463,91 @@ def test_it_goes_on_though_a_message_can_not_be_made(post: Post) -> None:
 
     assert post.states == ["waiting", "accepted"]
     assert [each["kind"] for each in logs if each["event"] == "message.not_sent"] == ["of_tomorrow"]
+
+
+def test_it_looks_once_more_whose_a_browser_is(post: Post, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While a batch is on its way another user signs in at a browser: what was claimed for the one before is not sent there."""
+    monkeypatch.setattr("reconciler.outbox.lanes._FRESH_S", 0.0)
+    slow = [post.subscribe(f"slow{number}", f"slow{number}") for number in range(AT_ONCE)]
+    shared = post.subscribe("ann", "shared")
+    for number in range(AT_ONCE):
+        post.notify(f"slow{number}")
+    post.notify("ann")
+
+    with post.services.holding(*slow):
+        post.outbox.tick()
+        while len(post.services.got) < AT_ONCE:
+            time.sleep(0.01)
+        post.subscribe("bob", "shared")
+    assert post.outbox.rest(20)
+
+    assert shared not in post.services.endpoints
+    assert sorted(post.states) == ["accepted"] * AT_ONCE + ["gone"]
+
+
+def test_it_sends_nothing_where_nobody_knows_whose_a_browser_is(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A database that can't be asked whose a browser is costs no attempt: the message is due again at once."""
+    monkeypatch.setattr("reconciler.outbox.lanes._FRESH_S", 0.0)
+    monkeypatch.setattr("reconciler.outbox.lanes.LANE_LASTS_S", 0.05)
+    post.subscribe()
+    post.notify()
+    with monkeypatch.context() as patch:
+        patch.setattr("reconciler.db.subscriptions.is_there", _away)
+        post.run()
+    before = post.deliveries[0]["attempts"], list(post.services.got)
+
+    post.run()
+
+    assert before == (0, [])
+    assert post.states == ["accepted"]
+
+
+def _away(*_: object) -> bool:
+    raise StorageUnavailable("gone for a moment")
+
+
+def test_it_leaves_to_the_next_batch_what_it_has_no_time_for(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch ends before its claims run out, whatever is left of it; all is sent in the end, and once."""
+    monkeypatch.setattr("reconciler.outbox.lanes.SEND_WITHIN_S", 0.05)
+
+    def slowly(_message: Message) -> Sent:
+        time.sleep(0.02)
+        return ACCEPTED
+
+    post.services.answers[HOST] = slowly
+    post.crowd(60)
+
+    with capture_logs() as logs:
+        post.run()
+
+    assert sum(each.get("left", 0) for each in logs if each["event"] == "batch.sent") > 0
+    assert (len(post.services.got), set(post.states)) == (60, {"accepted"})
+
+
+def test_it_sends_nothing_again_because_the_database_was_away(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was sent is written down as soon as that can be done again."""
+    monkeypatch.setattr("reconciler.outbox.lanes._RETRY_S", 0.0)
+    tries = []
+
+    def fails_twice(*arguments: object, **named: object) -> object:
+        tries.append(arguments)
+        if len(tries) <= 2:
+            raise StorageUnavailable("gone for a moment")
+        return settle(*arguments, **named)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("reconciler.outbox.lanes.settle", fails_twice)
+    post.subscribe()
+    post.notify()
+
+    post.run()
+
+    assert (len(post.services.got), post.states) == (1, ["accepted"])
 
 
 def test_it_begins_nothing_after_the_end(post: Post) -> None:

@@ -3,7 +3,9 @@
 Everything is real but the internet: sockets, TLS with an authority of the test's own, and the listeners that count.
 """
 
+import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -146,6 +148,51 @@ def test_it_tries_the_next_address_when_one_takes_no_connection(
     assert roads.dialled == [PUBLIC, OTHER_PUBLIC]
 
 
+V6 = ("2607:f8b0::1", "2607:f8b0::2", "2607:f8b0::3")
+
+
+def test_it_reaches_the_other_kind_of_address_in_time(
+    service: PushService, authority: Authority
+) -> None:
+    """Where every address of IPv6 leads nowhere, one of IPv4 is tried while there is time for an answer."""
+    roads = Roads({PUBLIC: service.port})
+
+    def dial(address: str, timeout_s: float) -> socket.socket:
+        if ":" in address:
+            roads.dialled.append(address)
+            time.sleep(timeout_s)
+            raise TimeoutError
+        return roads(address, timeout_s)
+
+    way = Way(resolve=Names([(*V6, PUBLIC)]), dial=dial, tls=authority.client())
+    sent = sender(way=way, timeout_s=1.0).send(of(service.new_subscription(HOST)), message(), NOW)
+
+    assert sent.answer is Answer.ACCEPTED
+    assert roads.dialled == [V6[0], PUBLIC]
+
+
+@pytest.mark.parametrize(
+    ("addresses", "dialled"),
+    [
+        ((*V6, PUBLIC), [V6[0], PUBLIC, V6[1]]),
+        ((PUBLIC, OTHER_PUBLIC, V6[0]), [PUBLIC, V6[0], OTHER_PUBLIC]),
+        (V6, list(V6)),
+        ((PUBLIC,), [PUBLIC]),
+    ],
+)
+def test_it_tries_few_addresses_and_both_kinds_by_turns(
+    authority: Authority, addresses: tuple[str, ...], dialled: list[str]
+) -> None:
+    """The kind that the resolver prefers comes first, in its order, and three addresses are enough."""
+    roads = Roads({})
+
+    sent = sender_by(roads, Names([addresses]), authority.client()).send(
+        of(new_browser(HOST)), message(), NOW
+    )
+
+    assert (sent.answer, roads.dialled) == (Answer.LATER, dialled)
+
+
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_it_follows_no_redirect(
     status: int, service: PushService, private: Listener, authority: Authority
@@ -208,15 +255,19 @@ def test_it_gives_up_a_handshake_that_does_not_come(authority: Authority) -> Non
         sending = sender_by(
             Roads({PUBLIC: silent.port}), Names([(PUBLIC,)]), authority.client(), timeout_s=0.2
         )
+        began_s = time.monotonic()
         sent = sending.send(of(new_browser(HOST)), message(), NOW)
 
         assert (sent.answer, sent.reason) == (Answer.LATER, "no answer in time")
         assert silent.connections == 1
+        # By itself it would never end.
+        assert time.monotonic() - began_s < 2
 
 
 def test_it_gives_up_a_lookup_that_does_not_end(authority: Authority) -> None:
     """A resolver that hangs is part of the total time."""
     over = threading.Event()
+    began_s = time.monotonic()
 
     def hangs(_host: str) -> tuple[str, ...]:
         over.wait(20)
@@ -230,3 +281,5 @@ def test_it_gives_up_a_lookup_that_does_not_end(authority: Authority) -> None:
     over.set()
 
     assert (sent.answer, roads.dialled) == (Answer.LATER, [])
+    # Sooner than a lookup ends that has all of its own time.
+    assert time.monotonic() - began_s < 2

@@ -1,13 +1,15 @@
 """Is it told what two runs say differently, and nothing else?"""
 
-from datetime import date
+from datetime import date, timedelta
 
 from reconciler.core.drift import Drift
 from reconciler.core.report import Discrepancy, Outcome
 from reconciler.db import runs
 from reconciler.db.session import Database
 from reconciler.reconcile.comparing import diff
-from tests.reconcile.accounts import days, money, on, run_over, sale, tell
+from reconciler.reconcile.signing import sign
+from tests.core import builders as b
+from tests.reconcile.accounts import NOW, days, money, on, run_over, sale, tell
 
 MARCH = days(31)
 
@@ -42,6 +44,22 @@ def test_it_tells_which_sums_are_others(database: Database) -> None:
         ("sales", "usd", date(2026, 3, 9), "payments", None, 1),
         ("sales", "usd", date(2026, 3, 9), "received_minor", None, 1),
     ]  # fmt: skip
+
+
+def test_it_tells_what_only_one_lists_as_changed_since_signed(database: Database) -> None:
+    """A run after a late refund says something else than the one that was signed before, though all sums are the same."""
+    tell(database, *sale(1, 1000, on(5)), money(1, 1000, on(5)))
+    signed = run_over(database, MARCH)
+    assert sign(database, signed, "ada", NOW) is None
+    tell(database, b.refund("succeeded", 300, created_ms=on(33)), at=NOW + timedelta(days=1))
+    later = run_over(database, MARCH)
+
+    found, back = diff(database, signed, later), diff(database, later, signed)
+
+    assert [(e.object_id, e.difference_minor) for e in found.changed_second] == [("pi_1", -300)]
+    assert (found.totals, found.changed_first, back.changed_second) == ((), (), ())
+    assert back.changed_first == found.changed_second
+    assert diff(database, later, later).changed_first == ()
 
 
 def test_it_tells_which_differences_only_one_lists(database: Database) -> None:

@@ -134,6 +134,39 @@ def test_it_signs_no_gap(database: Database) -> None:
     assert _items(database, run_id) == {}
 
 
+def test_it_signs_no_day_that_does_not_tie_out(database: Database) -> None:
+    """Where Stripe's list of a day has another sum than our rows, and nothing else is in the way, nobody can sign for it."""
+    tell(database, *sale(1, 1000, on(5)), money(1, 1000, on(5)))
+    first, *rest = as_here(database, Covered(days=MARCH, window=MARCH.window))
+    other = replace(first, sums={"2026-03-05": {"eur": (1, 942)}})
+    run_id = run_over(database, MARCH, slices=[other, *rest])
+
+    assert sign(database, run_id, "ada", LATER) is Obstacle.NOT_TIED_OUT
+    assert _items(database, run_id) == {}
+
+
+def test_it_signs_no_older_run_once_its_days_were_signed_in_another(database: Database) -> None:
+    """A run that says nothing of what has changed since a signature that is newer than the run is run again first."""
+    older, newer = (_month(database), _month(database))
+    assert sign(database, newer, "ada", LATER) is None
+    tell(database, b.refund("succeeded", 300, created_ms=on(33)), at=AFTER)
+
+    assert sign(database, older, "ada", AFTER) is Obstacle.CHANGED
+    again = run_over(database, MARCH, closing={"eur": 5000})
+    assert sign(database, again, "ada", AFTER) is None
+
+
+def test_it_takes_for_the_last_signature_the_one_that_was_given_last(database: Database) -> None:
+    """Days that were signed in a newer run first, and in an older one then, are compared with the older run."""
+    older, newer = (_month(database), _month(database))
+    for run_id, at in ((newer, LATER), (older, AFTER)):
+        assert sign(database, run_id, "ada", at) is None
+
+    tell(database, *sale(2, 700, on(9)), money(2, 700, on(9)), at=AFTER)
+
+    assert {each.run_id for each in _changes(database)} == {older}
+
+
 def test_it_shows_what_was_signed_though_it_is_no_sale_any_more(database: Database) -> None:
     """A signed payment that turns out to be nobody's business stays in that report, and the next run says what became of it."""
     run_id = _signed(database)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from reconciler.core.drift import Drift
-from reconciler.core.report import ListCount, Outcome, Report, RunState
+from reconciler.core.report import LedgerDay, ListCount, Outcome, Report, RunState
 from reconciler.report.opening import (
     marks,
     next_steps,
@@ -17,6 +17,12 @@ from reconciler.report.tongue import Tongue
 from tests.report.samples import cut_off, quiet, sample
 
 ENGLISH, FRENCH = Tongue("en", "UTC"), Tongue("fr", "UTC")
+
+
+def _loose() -> tuple[LedgerDay, ...]:
+    """Days of which one is not as Stripe's list tells it."""
+    first, *others = sample().ledger
+    return (replace(first, ties_out=False), *others)
 
 
 @pytest.mark.parametrize(
@@ -38,6 +44,8 @@ ENGLISH, FRENCH = Tongue("en", "UTC"), Tongue("fr", "UTC")
             ("NOT COMPLETE",),
             ("INCOMPLET",),
         ),
+        (replace(quiet(), ledger=_loose()), ("DOES NOT TIE OUT",), ("NE CONCORDE PAS",)),
+        (replace(quiet(is_dry=True), ledger=_loose()), ("DRY RUN",), ("SIMULATION",)),
         (
             replace(quiet(), lists=(ListCount(name="x", at_stripe=2, here=2, is_complete=False),)),
             ("CUT OFF",),
@@ -79,6 +87,35 @@ def test_it_offers_a_signature_only_where_one_may_be_given() -> None:
         assert can not in " ".join(next_steps(report, ENGLISH))
 
 
+@pytest.mark.parametrize("is_loose", [False, True])
+def test_it_sends_to_a_new_run_where_this_one_can_never_be_signed(*, is_loose: bool) -> None:
+    """What is missing at Stripe is accepted first, then the days are run again: a signature of this run is not offered."""
+    gone = ((Drift.MISSING_AT_STRIPE, Outcome.NEEDS_A_PERSON, 1),)
+    ledger = _loose() if is_loose else ()
+    report = replace(quiet(), differences_by_kind=gone, ledger=ledger)
+
+    english, french = next_steps(report, ENGLISH), next_steps(report, FRENCH)
+
+    assert "reconciler runs sign" not in " ".join((*english, *french))
+    assert english[-1].endswith(
+        "run these days again, and sign that run; this one can't be signed."
+    )
+    assert "relancer ces jours" in french[-1]
+    assert "engineer" not in " ".join(english)
+    accepted = ((Drift.MISSING_AT_STRIPE, Outcome.EXPLAINED, 1),)
+    can = next_steps(replace(quiet(), differences_by_kind=accepted), ENGLISH)
+    assert "reconciler runs sign 7" in can[-1]
+
+
+def test_it_counts_open_questions_of_a_dry_run_as_those_of_now() -> None:
+    """A dry run asks nobody: what a run asks comes on top, and that is said."""
+    dry = next_steps(replace(quiet(is_dry=True), open_questions=13), ENGLISH)
+    real = next_steps(replace(quiet(), open_questions=13), ENGLISH)
+
+    assert "in the queue already: 13; a run may find more." in " ".join(dry)
+    assert "in the queue: 13. See" in " ".join(real)
+
+
 def test_it_says_what_to_do_about_each_thing() -> None:
     """Gaps, days and payouts that do not tie out, deadlines and changes of signed days each have their line."""
     whole = sample()
@@ -109,6 +146,8 @@ def test_it_says_what_to_do_about_each_thing() -> None:
         (quiet(), True),
         (quiet(state=RunState.CUT_OFF), False),
         (quiet(state=RunState.QUEUED), False),
+        (replace(quiet(), ledger=_loose()), False),
+        (replace(quiet(is_dry=True), ledger=_loose()), False),
     ],
 )
 def test_it_claims_that_nothing_differs_only_where_all_was_looked_at(

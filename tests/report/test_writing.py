@@ -134,6 +134,33 @@ def test_it_writes_sheets_without_formula_or_link(tmp_path: Path) -> None:
     assert any("=HYPERLINK(" in xml for xml in sheets)
 
 
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_it_writes_numbers_and_moments_on_the_first_sheet(locale: Language, tmp_path: Path) -> None:
+    """Of what was asked, numbers are numbers and moments are moments by the clock of the report's zone."""
+    sheet = openpyxl.load_workbook(written(sample(), Form.XLSX, tmp_path, locale)).worksheets[0]
+    values = [row[1] for row in sheet.iter_rows(max_row=18, values_only=True)]
+
+    assert {7, 10_345, 412} <= set(values)
+    assert datetime(2026, 4, 2, 10, 30, 5) in values  # noqa: DTZ001 - a spreadsheet knows no zone
+    assert sum(isinstance(each, datetime) for each in values) == 3
+
+
+@pytest.mark.parametrize("locale", LANGUAGES)
+def test_it_shows_apart_what_was_accepted(locale: Language, tmp_path: Path) -> None:
+    """What Stripe does not know and a person has accepted has a line of its own in text and page, only where there is some."""
+    words = {"en": "Accepted, not at Stripe", "fr": "Accepté, absent de Stripe"}[locale]
+    whole = sample()
+    some = replace(
+        whole, ledger=(replace(whole.ledger[0], not_at_stripe_minor=4_321), *whole.ledger[1:])
+    )
+
+    for form in (Form.TABLE, Form.HTML):
+        text = written(some, form, tmp_path, locale).read_text()
+        assert words in text
+        assert "43" + {"en": ".", "fr": ","}[locale] + "21" in text
+        assert words not in written(whole, form, tmp_path, locale).read_text()
+
+
 def test_it_writes_numbers_and_dates_that_add_up_and_sort(tmp_path: Path) -> None:
     """Amounts are numbers with the currency's decimals, days are dates; heads are frozen and can be filtered."""
     book = openpyxl.load_workbook(written(sample(), Form.XLSX, tmp_path))

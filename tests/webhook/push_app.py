@@ -17,7 +17,7 @@ from tests.webhook.fake_inbox import FakeInbox
 from tests.webhook.signing import SECRET
 from webhook.app import create_app
 from webhook.push.endpoint import Push, PushSettings
-from webhook.wiring import WebhookSettings
+from webhook.wiring import Clock, WebhookSettings, utc_now
 
 TOKEN_SECRET = (
     "an app's secret, long enough for every algorithm that a token may name, not HS256 alone"
@@ -73,10 +73,10 @@ def settings(**more: Any) -> PushSettings:
 
 @contextmanager
 def serving(
-    database: Database, inbox: FakeInbox | None = None, **more: Any
+    database: Database, inbox: FakeInbox | None = None, *, clock: Clock = utc_now, **more: Any
 ) -> Iterator[TestClient]:
     """Let the webhook and its push run, with these settings of push."""
-    push = Push(database, settings(**more))
+    push = Push(database, settings(**more), clock)
     app = create_app(inbox or FakeInbox(), WebhookSettings(secrets=(SECRET,)), push=push)
     with TestClient(app) as client:
         yield client

@@ -2,11 +2,13 @@
 
 import asyncio
 import base64
+import itertools
 import json
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -21,6 +23,7 @@ from reconciler.db import subscriptions
 from reconciler.db.push_tables import deliveries
 from reconciler.db.session import Database
 from reconciler.push.address import EndpointRefused, Unresolved, resolved
+from tests.core.builders import NOON
 from tests.push.hostile import ALLOWED, HOSTILE_URLS, NOT_PUBLIC
 from tests.webhook.fake_inbox import FakeInbox
 from tests.webhook.push_app import (
@@ -196,12 +199,14 @@ def test_it_gives_a_browser_to_who_is_signed_in_now(client: TestClient, database
     assert row.ended_at is not None
 
 
-def test_it_keeps_the_latest_browsers_of_a_user(client: TestClient, database: Database) -> None:
+def test_it_keeps_the_latest_browsers_of_a_user(database: Database) -> None:
     """Beyond twenty, the browser that was confirmed longest ago goes, and no other user's."""
-    client.post(PATH, json=subscription("bobs"), headers=bearer("bob"))
+    hours = itertools.count()
     made = [subscription(f"b{number}") for number in range(20)]
-    for each in (*made, made[0], subscription("b20")):
-        client.post(PATH, json=each, headers=bearer())
+    with serving(database, clock=lambda: NOON + timedelta(hours=next(hours))) as client:
+        client.post(PATH, json=subscription("bobs"), headers=bearer("bob"))
+        for each in (*made, made[0], subscription("b20")):
+            client.post(PATH, json=each, headers=bearer())
 
     names = {each.endpoint.rpartition("/")[2] for each in browsers(database)}
 
@@ -306,6 +311,16 @@ def test_it_asks_to_try_again_while_the_database_is_busy(
     client: TestClient, database: Database
 ) -> None:
     """What can't be stored in time is answered with 503."""
+    with lock_held(database):
+        answer = client.post(PATH, json=subscription(), headers=bearer())
+
+    assert answer.status_code == 503
+    assert browsers(database) == []
+
+
+@contextmanager
+def lock_held(database: Database) -> Iterator[None]:
+    """Let somebody else write until the end of the block."""
     held, enough = threading.Event(), threading.Event()
 
     def hold() -> None:
@@ -317,12 +332,37 @@ def test_it_asks_to_try_again_while_the_database_is_busy(
     holder.start()
     held.wait(10)
     try:
-        answer = client.post(PATH, json=subscription(), headers=bearer())
+        yield
     finally:
         enough.set()
         holder.join()
 
-    assert answer.status_code == 503
+
+def test_it_writes_nothing_for_a_page_that_is_shown_again(
+    client: TestClient, database: Database
+) -> None:
+    """Who says the same within the hour is confirmed without the lock that payments are written under."""
+    asked = subscription()
+    client.post(PATH, json=asked, headers=bearer())
+    before = browsers(database)
+
+    with lock_held(database):
+        again = client.post(PATH, json=asked, headers=bearer())
+
+    assert (again.status_code, again.json()) == (200, {"status": "confirmed"})
+    assert browsers(database) == before
+
+
+def test_it_forgets_a_browser_however_its_address_is_written(
+    client: TestClient, database: Database
+) -> None:
+    """A host in capitals and the port of https name the same address as without."""
+    client.post(PATH, json=subscription("one"), headers=bearer())
+    named = {"endpoint": "HTTPS://Push.Example.com:443/send/one"}
+
+    answer = client.request("DELETE", PATH, json=named, headers=bearer())
+
+    assert answer.status_code == 204
     assert browsers(database) == []
 
 

@@ -19,7 +19,7 @@ from starlette.routing import Route
 from reconciler.db import subscriptions
 from reconciler.db.errors import StatementFailed, StorageUnavailable
 from reconciler.db.session import Database
-from reconciler.db.subscriptions import Saved
+from reconciler.db.subscriptions import Said, Saved
 from reconciler.push.address import Endpoint, EndpointRefused, Unresolved, checked, resolved
 from webhook.body import BodyFault, BodyRefused, BufferBudget, bounded_body
 from webhook.push.asked import Malformed, Subscription, language, read_address, read_subscription
@@ -199,20 +199,22 @@ class Push:
         return Answer(503, _TRY_AGAIN, _RETRY_AFTER, reason, host)
 
     def _save(self, user_id: str, endpoint: Endpoint, asked: Subscription) -> Answer:
-        settings = self._settings
-        settings.resolve(endpoint.host)
-        with self._db.writing() as tx:
-            saved = subscriptions.save(
-                tx,
-                user_id=user_id,
-                endpoint=endpoint.url,
-                host=endpoint.host,
-                p256dh=asked.keys.p256dh,
-                auth=asked.keys.auth,
-                vapid_key=settings.public_key,
-                locale=language(asked.locale, settings.locale),
-                now=self._clock(),
-            )
+        settings, now = self._settings, self._clock()
+        said = Said(
+            user_id=user_id,
+            endpoint=endpoint.url,
+            p256dh=asked.keys.p256dh,
+            auth=asked.keys.auth,
+            vapid_key=settings.public_key,
+            locale=language(asked.locale, settings.locale),
+        )
+        with self._db.reading() as tx:
+            is_known = subscriptions.is_as_said(tx, said, now=now)
+        saved = Saved.CONFIRMED
+        if not is_known:
+            settings.resolve(endpoint.host)
+            with self._db.writing() as tx:
+                saved = subscriptions.save(tx, **said, host=endpoint.host, now=now)
         return Answer(
             _SAVED[saved], {"status": saved.value}, reason=saved.value, host=endpoint.host
         )

@@ -4,6 +4,10 @@
 "use strict";
 
 const LONGEST = 300;
+// The names of what was shown last, so that none of it is heard a second time.
+const SEEN = "reconciler-push";
+const SEEN_AT = "/push/seen";
+const SEEN_MAX = 50;
 const FALLBACK = {
   en: { title: "News about your payment", body: "Open the app to see it." },
   fr: { title: "Du nouveau sur votre paiement", body: "Ouvrez l’application pour le voir." },
@@ -31,9 +35,10 @@ self.addEventListener("pushsubscriptionchange", (event) => event.waitUntil(subsc
 
 async function show(received) {
   const message = read(received);
-  // What is shown already is left alone: a browser must show something for each message, so it is shown again, without a sound.
+  // A browser must show something for each message: what was shown before is shown again, without a sound.
   const there = await self.registration.getNotifications({ tag: message.tag });
-  const isRepeated = there.some((each) => each.data && each.data.id === message.id);
+  const seen = await readSeen();
+  const isRepeated = seen.includes(message.id) || there.some((each) => each.data && each.data.id === message.id);
   await self.registration.showNotification(message.title, {
     body: message.body,
     tag: message.tag,
@@ -41,6 +46,21 @@ async function show(received) {
     silent: isRepeated,
     data: { id: message.id, url: message.url },
   });
+  if (message.id && !seen.includes(message.id)) await writeSeen([...seen, message.id].slice(-SEEN_MAX));
+}
+
+// Storage may be full, blocked or cleared: then something is heard twice, and nothing else is lost.
+async function readSeen() {
+  try {
+    const kept = await (await self.caches.open(SEEN)).match(SEEN_AT);
+    return kept ? await kept.json() : [];
+  } catch {
+    return [];
+  }
+}
+
+async function writeSeen(ids) {
+  await (await self.caches.open(SEEN)).put(SEEN_AT, new Response(JSON.stringify(ids)));
 }
 
 // Whatever came, this returns words to show: a message that shows nothing costs the permission.

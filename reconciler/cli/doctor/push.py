@@ -16,7 +16,8 @@ from reconciler.push.keys import VapidKey
 _WHAT: Final = "push"
 # The push services of browsers; below any other name, strangers may have hosts of their own.
 _VENDORS: Final = re.compile(
-    r"(\*\.|[a-z0-9.-]+\.)?(googleapis\.com|push\.services\.mozilla\.com|push\.apple\.com|notify\.windows\.com)"
+    r"fcm\.googleapis\.com"
+    r"|(\*\.|[a-z0-9.-]+\.)?(push\.services\.mozilla\.com|push\.apple\.com|notify\.windows\.com)"
 )
 
 
