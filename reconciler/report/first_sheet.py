@@ -56,7 +56,7 @@ def _facts(report: Report, pen: Pen) -> None:
         pen.text(0, name)
         if name in as_numbers:
             pen.number(1, as_numbers[name])
-        elif False:
+        elif name in as_moments:
             pen.moment(1, as_moments[name])
         else:
             pen.text(1, text)

@@ -504,6 +504,19 @@ def test_it_sends_nothing_where_nobody_knows_whose_a_browser_is(
     assert post.states == ["accepted"]
 
 
+def test_it_looks_up_nothing_while_its_claim_is_fresh(
+    post: Post, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What goes out at once costs no question more than its claim."""
+    monkeypatch.setattr("reconciler.outbox.lanes._FRESH_S", 60.0)
+    monkeypatch.setattr("reconciler.db.subscriptions.is_there", _away)
+    post.crowd(20)
+
+    post.run()
+
+    assert post.states == ["accepted"] * 20
+
+
 def _away(*_: object) -> bool:
     raise StorageUnavailable("gone for a moment")
 
