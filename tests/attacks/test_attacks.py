@@ -33,7 +33,7 @@ from tests.attacks.plays import (
 from tests.journeys.conftest import add_invoices, write_invoices
 from tests.poll.account import Account
 
-ALL_ORDERS_OF = 3
+ALL_ORDERS_OF = 2
 SHUFFLES = 2
 RECENT = RecentSweep(name="recent", reach_s=2 * 86_400)
 CASES = {**ATTACKS, **EDGES}

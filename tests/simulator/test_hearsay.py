@@ -226,6 +226,7 @@ def test_it_tells_of_a_name_that_nobody_has_heard(heard: str, renamed: bool) -> 
     assert found == ([Difference("unmatched", intent)] if renamed else [])
 
 
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
 def test_it_tells_the_differences_that_the_core_finds(database: Database) -> None:
     """What a month's lists tell beyond the webhooks that came is, thing by thing, what the simulator says nobody heard."""
     with shop(database, replace(MARCH, payments=25)) as opened:
