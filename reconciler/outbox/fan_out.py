@@ -17,8 +17,8 @@ from reconciler.outbox.letters import Terms
 
 log = structlog.get_logger(__name__)
 
-BATCH: Final = 200
-DELIVERIES_MAX: Final = 500
+BATCH: Final = 50
+DELIVERIES_MAX: Final = 200
 SUMMARY_EVERY: Final = timedelta(minutes=15)
 # The moment of a decision is taken before its transaction waits for its turn: younger ones may not be there yet.
 SETTLED: Final = timedelta(seconds=10)

@@ -24,7 +24,10 @@ TICK_S: Final = 2
 LANES_MAX: Final = 16
 # Of more hosts than that nobody asks at once: those that are left alone for a while are among them.
 _HOSTS_MAX: Final = 200
-_ROUNDS_MAX: Final = 20
+_ROUNDS_MAX: Final = 40
+# Webhooks write as well. Where programs share a file, whoever waits for it looks only now and then whether it is free, and would find
+# it taken for as long as one transaction follows the other.
+_BREATH_S: Final = 0.05
 _FAILED_FOR: Final = timedelta(seconds=10)
 
 
@@ -49,6 +52,8 @@ class Outbox:
         for _ in range(_ROUNDS_MAX):
             if not around.goes_on() or not spread(around.db, around.terms, around.now()):
                 break
+            self._start_lanes()
+            around.stop.wait(_BREATH_S)
         self._start_lanes()
 
     def rest(self, within_s: float) -> bool:
