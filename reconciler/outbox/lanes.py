@@ -51,6 +51,9 @@ class Surroundings:
     goes_on: Callable[[], bool]
     stop: threading.Event
     repute: Repute = field(default_factory=Repute)
+    # Whoever writes has it, and nobody begins to send meanwhile: everybody who writes waits for a transaction, which must not
+    # wait in turn for the processor behind two dozen senders.
+    pen: threading.Lock = field(default_factory=threading.Lock)
 
 
 def run_lane(host: str, around: Surroundings) -> datetime | None:
@@ -60,7 +63,8 @@ def run_lane(host: str, around: Surroundings) -> datetime | None:
     """
     until_s = time.monotonic() + LANE_LASTS_S
     while around.goes_on() and time.monotonic() < until_s:
-        batch = claim(around.db, around.terms, host, around.now())
+        with around.pen:
+            batch = claim(around.db, around.terms, host, around.now())
         if batch is None:
             return None
         run = _Run(batch, around)
@@ -78,12 +82,17 @@ def _settled(
     around: Surroundings, batch: Batch, results: list[Result], *, at_fault: bool
 ) -> datetime | None:
     """Write the results down; a database that is away for a moment must not make us send everything again."""
+
+    def settled() -> datetime | None:
+        with around.pen:
+            return settle(around.db, around.terms, batch, results, around.now(), at_fault=at_fault)
+
     for _ in range(_TRIES - 1):
         try:
-            return settle(around.db, around.terms, batch, results, around.now(), at_fault=at_fault)
+            return settled()
         except StorageUnavailable:
             around.stop.wait(_RETRY_S)
-    return settle(around.db, around.terms, batch, results, around.now(), at_fault=at_fault)
+    return settled()
 
 
 class _Run:
@@ -149,6 +158,8 @@ class _Run:
             return False
 
     def _taken(self) -> Due | None:
+        with self._around.pen:
+            pass
         with self._lock:
             is_over = self._ends or self._age_s() >= SEND_WITHIN_S
             if is_over or self._next >= len(self._batch.dues) or not self._around.goes_on():

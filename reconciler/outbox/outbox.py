@@ -50,7 +50,9 @@ class Outbox:
             return
         sum_up(around.db, around.terms, around.now())
         for _ in range(_ROUNDS_MAX):
-            if not around.goes_on() or not spread(around.db, around.terms, around.now()):
+            with around.pen:
+                goes_on = around.goes_on() and spread(around.db, around.terms, around.now())
+            if not goes_on:
                 break
             self._start_lanes()
             around.stop.wait(_BREATH_S)

@@ -40,8 +40,8 @@ def play_proxies(ground: Ground, seed: int, cycles: int) -> Outcome:
             lambda: socket.create_connection(("127.0.0.1", ground.stripe_port)), question=b"GET "
         ) as stripe,
     ):
-        ground.base_url = f"http://127.0.0.1:{stripe.port}"
-        outcome = play(ground, seed, cycles, _blow(database, stripe))
+        way = f"http://127.0.0.1:{stripe.port}"
+        outcome = play(ground, seed, cycles, _blow(database, stripe), by_way_of=way)
         if database is not None:
             outcome.add({"answers to COMMIT swallowed": database.swallowed})
         outcome.add({"answers of Stripe swallowed": stripe.swallowed})

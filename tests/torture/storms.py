@@ -219,9 +219,9 @@ def kill(storm: Storm) -> str:
     return f"kill -9 of a {role.split()[0]}"
 
 
-def play(ground: Ground, seed: int, cycles: int, blow: Blow) -> Outcome:
-    """Let it storm for so many blows, and look at the books."""
-    with _storm(ground, seed) as storm:
+def play(ground: Ground, seed: int, cycles: int, blow: Blow, *, by_way_of: str = "") -> Outcome:
+    """Let it storm for so many blows, and look at the books; programs ask Stripe `by_way_of` another address if one is given."""
+    with _storm(ground, seed, by_way_of) as storm:
         try:
             for _ in range(cycles):
                 time.sleep(storm.chance.uniform(*_PAUSE_S))
@@ -243,7 +243,7 @@ def play(ground: Ground, seed: int, cycles: int, blow: Blow) -> Outcome:
 
 
 @contextmanager
-def _storm(ground: Ground, seed: int) -> Iterator[Storm]:
+def _storm(ground: Ground, seed: int, by_way_of: str) -> Iterator[Storm]:
     ground.clear()
     world = World(seed=seed, clock=Clock(int(time.time() * 1000) - 1000))
     for n in range(INVOICES):
@@ -252,7 +252,8 @@ def _storm(ground: Ground, seed: int) -> Iterator[Storm]:
     begin_books(ground.db, list(world.invoices.values()), datetime.now(UTC) - timedelta(minutes=5))
     world.clock.run(1.0)
     with SimulatedStripe(Api(world, [Key(KEY)])) as server:
-        ground.base_url = ground.base_url or server.base_url
+        # Whatever was played on this ground before had a Stripe of its own.
+        ground.base_url = by_way_of or server.base_url
         ground.stripe_port = server.port
         storm = Storm(ground, seed, world)
         storm.begin()
