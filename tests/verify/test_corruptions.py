@@ -227,7 +227,6 @@ CRIMES: list[tuple[str, str, tuple[UpdateBase, ...]]] = [
     ("cursor_ahead", "cursor events", (_set(t.cursors, t.cursors.c.name == "events", position=LATER),)),
     ("sweep_run", "sweep run 1", (_new(t.sweep_runs, _sweep(id=1, ended_at=None)),)),
     ("sweep_run", "sweep run 1", (_new(t.sweep_runs, _sweep(id=1, state="resting")),)),
-    ("sweep_run", "sweep run 1", (_new(t.sweep_runs, _sweep(id=1, covered_from=NOW, covered_until=b.NOON)),)),
     ("sweep_run", "sweep run 1", tuple(_new(t.sweep_runs, _sweep(id=n, state="running")) for n in (1, 2))),
     # 9: nobody hears of what never was
     ("notification", "notification 99", (_new(t.notifications, _told(id=99)),)),

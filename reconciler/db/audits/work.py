@@ -50,7 +50,6 @@ def _sweeps(latest: datetime) -> tuple[Rule, ...]:
             wrong=or_(
                 unknown(column.state, RunState),
                 and_(has_ended, column.ended_at.is_(None)),
-                column.covered_from > column.covered_until,
                 and_(column.state == RunState.RUNNING.value, twice.correlate_except(other)),
             ),
             subject="sweep run {id}",
