@@ -72,7 +72,8 @@ def apply_payment_state(
         now=now,
     )
     evidence_rows.store(tx, _worth_keeping(observations, change, after), source=source, now=now)
-    evidence_rows.settle_fetches(tx, observations, questions(known, after), change.after, now)
+    asked = questions(known, after, change.before, change.after)
+    evidence_rows.settle_fetches(tx, observations, asked, change.after, now)
     return decision
 
 

@@ -9,7 +9,7 @@ from reconciler.core.ledger import Ledger, Standing, invoices_held_by
 from reconciler.core.matching import Allocation, Match, Rule
 from reconciler.core.money import format_amount
 from reconciler.core.observation import Assignment
-from reconciler.core.payment import Book, Summary, summarise
+from reconciler.core.payment import Book, Summary, payment_status
 
 COVERAGE: Final = "coverage"
 """The field of the step by which a person's decision took from an invoice what covered it."""
@@ -58,7 +58,7 @@ def transitions(
     """Every step of payments and invoices from what was stored to what is decided."""
     for each in payments:
         id_, earlier = each.book.id, before.get(each.book.id)
-        old = summarise(earlier).status.value if earlier is not None else None
+        old = payment_status(earlier).value if earlier is not None else None
         yield from _step("payment", id_, "status", old, each.summary.status.value)
         was = ",".join(sorted(a.invoice_id for a in ledger.allocations.get(id_, ())))
         now = ",".join(sorted(a.invoice_id for a in each.match.allocations))

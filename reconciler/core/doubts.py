@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from reconciler.core.facts import CANCELED, SUCCEEDED, TERMINAL, ChargeFacts
-from reconciler.core.known import Known, books
+from reconciler.core.known import Known
 from reconciler.core.lattice import current
 from reconciler.core.payment import (
     KNOWN_WORDS,
@@ -77,10 +77,16 @@ class Questions:
     withdrawn: frozenset[tuple[str, str]] = frozenset()
 
 
-def questions(before: Known, after: Known) -> Questions:
-    """Compare the doubts of what was known with those of what is known now."""
-    empty = {id_: Book(id=id_) for id_ in books(after)}
-    old, new = _all_doubts(before, {**empty, **books(before)}), _all_doubts(after, books(after))
+def questions(
+    before: Known,
+    after: Known,
+    books_before: Mapping[str, Book],
+    books_after: Mapping[str, Book],
+) -> Questions:
+    """Compare the doubts of what was known with those of what is known now, each with its books."""
+    empty = {id_: Book(id=id_) for id_ in books_after.keys() - books_before.keys()}
+    old = _all_doubts(before, {**empty, **books_before})
+    new = _all_doubts(after, books_after)
     return Questions(asked=new - old, withdrawn=_objects(old) - _objects(new))
 
 

@@ -30,6 +30,9 @@ def of_invoice(
     history: History,
 ) -> tuple[Finding, ...]:
     """What needs a person about one invoice."""
+    kinds = _kinds(invoice, settlement, shares, payable, history)
+    if not kinds:
+        return ()
     due, net = settlement.amount_due_minor, settlement.net_minor
     covered = history.covered_due_minor
     strange = _strange(invoice, shares)
@@ -52,7 +55,7 @@ def of_invoice(
             amount_minor=amount_minor,
             currency=currency,
         )
-        for kind in _kinds(invoice, settlement, shares, payable, history)
+        for kind in kinds
         for currency, amount_minor in at_stake.get(kind, [(invoice.currency, net - due)])
     )
 

@@ -88,10 +88,10 @@ def distribute(total: int, weights: Sequence[int]) -> tuple[int, ...]:
     if any(weight < 0 for weight in weights):
         raise ValueError("a weight must not be negative")
     whole = sum(weights)
-    if whole == 0:
-        if total:
-            raise ValueError(f"{total} cannot be split: every weight is zero")
+    if total == 0:
         return (0,) * len(weights)
+    if whole == 0:
+        raise ValueError(f"{total} cannot be split: every weight is zero")
     shares, remainders = zip(
         *(divmod(abs(total) * weight, whole) for weight in weights), strict=True
     )

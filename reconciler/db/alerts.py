@@ -12,7 +12,7 @@ from sqlalchemy import update as update_rows
 
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.db.members import one_of
-from reconciler.db.rows import Row, upsert_by
+from reconciler.db.rows import upsert_by
 from reconciler.db.session import Tx
 from reconciler.db.tables import exceptions
 
@@ -31,7 +31,7 @@ def open_alert(  # noqa: PLR0913 - one row's columns
     state, before, counted = tx.execute(asked).one_or_none() or (None, None, 0)
     if state == "resolved" and before == fingerprint:
         return False
-    row: Row = {
+    row: dict[str, object] = {
         "kind": kind.value,
         "subject": subject,
         "fingerprint": fingerprint,

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Text, and_, case, cast, exists, func, or_,
 
 from reconciler.core.invoice import InvoiceStatus
 from reconciler.db.invoice_table import NAMING, InvoiceTable
-from reconciler.db.invoices import beyond
+from reconciler.db.naming import beyond
 from reconciler.db.rows import upsert
 from reconciler.db.session import Tx
 from reconciler.db.tables import (

@@ -11,7 +11,8 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, and_, or_, select
 
 from reconciler.core.invoice import PAID_WORD
-from reconciler.db.rows import Row, upsert
+from reconciler.db.prepared import Row
+from reconciler.db.rows import upsert
 from reconciler.db.session import Tx
 from reconciler.db.tables import invoices, settlements
 

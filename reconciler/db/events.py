@@ -8,12 +8,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import and_, bindparam, exists, func, or_, select, update
 
 from reconciler.core.observation import Source, moment
-from reconciler.db.members import one_of
+from reconciler.db.members import one_of, one_of_those
+from reconciler.db.prepared import read, write
 from reconciler.db.rows import insert_new, upsert_by
 from reconciler.db.session import Tx
 from reconciler.db.tables import fetches, installation, settlements, stripe_events, webhook_health
@@ -31,6 +32,22 @@ class EventState(StrEnum):
 
 
 _DONE = (EventState.APPLIED.value, EventState.IGNORED.value, EventState.QUARANTINED.value)
+_KNOWN: Final = select(
+    stripe_events.c.id,
+    stripe_events.c.state,
+    stripe_events.c.attempts,
+    stripe_events.c.next_attempt_at,
+).where(one_of_those(stripe_events.c.id, "ids"))
+_MARK: Final = (
+    update(stripe_events)
+    .where(one_of_those(stripe_events.c.id, "ids"))
+    .values(
+        state=bindparam("new_state"),
+        attempts=bindparam("new_attempts"),
+        next_attempt_at=bindparam("new_next"),
+        error=bindparam("new_error"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,39 +105,26 @@ class Known(NamedTuple):
 
 def known(tx: Tx, ids: Iterable[str]) -> dict[str, Known]:
     """Those of these events that are stored already."""
-    column = stripe_events.c
-    asked = select(column.id, column.state, column.attempts, column.next_attempt_at)
-    rows = tx.execute(asked.where(column.id.in_(sorted(ids))))
+    rows = read(tx, _KNOWN, ids=set(ids))
     return {id_: Known(EventState(state), *rest) for id_, state, *rest in rows}
 
 
 def mark(tx: Tx, marks: Sequence[Mark]) -> None:
-    """Write down what became of events."""
-    if not marks:
-        return
-    statement = (
-        update(stripe_events)
-        .where(stripe_events.c.id == bindparam("key"))
-        .values(
-            state=bindparam("new_state"),
-            attempts=bindparam("new_attempts"),
-            next_attempt_at=bindparam("new_next"),
-            error=bindparam("new_error"),
+    """Write down what became of events; those of which the same became, as of most, together."""
+    alike: dict[tuple[object, ...], list[str]] = {}
+    for each in marks:
+        became = (each.state.value, each.attempts, each.next_attempt_at, each.error)
+        alike.setdefault(became, []).append(each.id)
+    for (state, attempts, next_at, error), ids in alike.items():
+        write(
+            tx,
+            _MARK,
+            ids=ids,
+            new_state=state,
+            new_attempts=attempts,
+            new_next=next_at,
+            new_error=error,
         )
-    )
-    tx.execute(
-        statement,
-        [
-            {
-                "key": each.id,
-                "new_state": each.state.value,
-                "new_attempts": each.attempts,
-                "new_next": each.next_attempt_at,
-                "new_error": each.error,
-            }
-            for each in marks
-        ],
-    )
 
 
 def bodies(tx: Tx, ids: Iterable[str]) -> dict[str, tuple[bytes, Source]]:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from sqlalchemy import ColumnElement, and_, delete, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, func, select, update
 
 from reconciler.core.decision import Change
 from reconciler.core.doubts import CONTESTED, FetchKind, Questions, doubts
@@ -29,8 +29,9 @@ from reconciler.core.observation import (
 )
 from reconciler.core.payment import Book, summarise
 from reconciler.db.facts import decode, encode
-from reconciler.db.members import one_of
-from reconciler.db.rows import Row, insert_new, upsert_by, upsert_widening
+from reconciler.db.members import one_of_those
+from reconciler.db.prepared import Row, read_named, write
+from reconciler.db.rows import insert_new, upsert_by, upsert_widening
 from reconciler.db.session import Tx
 from reconciler.db.tables import fetches, observations
 
@@ -52,6 +53,18 @@ _OF_SHAPE: Final = frozenset({"event", "read", CHECK})
 
 # A second read within the same second would settle nothing: the spans must come apart.
 _ASK_AGAIN: Final = timedelta(seconds=6)
+
+_THOSE: Final = and_(fetches.c.kind == bindparam("kind"), one_of_those(fetches.c.object_id, "ids"))
+_AWAITED: Final = select(fetches).where(_THOSE)
+_ANSWERED: Final = delete(fetches).where(_THOSE)
+_WITHDRAW: Final = delete(fetches).where(
+    _THOSE, and_(*(fetches.c.reason != reason for reason in sorted(_OF_SHAPE)))
+)
+_BRING_FORWARD: Final = (
+    update(fetches)
+    .where(_THOSE, fetches.c.due_at > bindparam("late", type_=fetches.c.due_at.type))
+    .values(due_at=bindparam("now"))
+)
 
 
 def kind_of(projection: Projection) -> str:
@@ -164,19 +177,14 @@ def ask(tx: Tx, wanted: Iterable[tuple[str, str]], reason: str, now: datetime) -
 
 def _bring_forward(tx: Tx, objects: Collection[tuple[str, str]], now: datetime) -> None:
     """Read now what was put off for longer than a moment: something new is told of it."""
-    if objects:
-        column = fetches.c
-        mine = _named(objects)
-        late = column.due_at > now + _ASK_AGAIN
-        tx.execute(update(fetches).where(mine, late).values(due_at=now))
+    for kind, ids in _by_kind(objects):
+        write(tx, _BRING_FORWARD, kind=kind, ids=ids, now=now, late=now + _ASK_AGAIN)
 
 
 def _withdraw(tx: Tx, objects: Collection[tuple[str, str]]) -> None:
     """Drop what the next event has made plain before anybody could read it, as most do; thin events still need theirs."""
-    if objects:
-        column = fetches.c
-        mine = _named(objects)
-        tx.execute(delete(fetches).where(mine, column.reason.not_in(sorted(_OF_SHAPE))))
+    for kind, ids in _by_kind(objects):
+        write(tx, _WITHDRAW, kind=kind, ids=ids)
 
 
 class Fetch(NamedTuple):
@@ -225,12 +233,12 @@ def drop(tx: Tx, fetch: Fetch) -> None:
     tx.execute(delete(fetches).where(_mine(fetch)))
 
 
-def _named(objects: Collection[tuple[str, str]]) -> ColumnElement[bool]:
-    """The fetches of these objects (kind, id), of which there is at least one."""
-    column, ids = fetches.c, dict[str, list[str]]()
+def _by_kind(objects: Iterable[tuple[str, str]]) -> Iterable[tuple[str, list[str]]]:
+    """The ids of objects (kind, id), kind by kind; there are six kinds."""
+    ids: dict[str, list[str]] = {}
     for kind, object_id in sorted(objects):
         ids.setdefault(kind, []).append(object_id)
-    return or_(*(and_(column.kind == kind, one_of(column.object_id, ids[kind])) for kind in ids))
+    return ids.items()
 
 
 def _mine(fetch: Fetch) -> ColumnElement[bool]:
@@ -241,11 +249,12 @@ def _mine(fetch: Fetch) -> ColumnElement[bool]:
 def _answer(
     tx: Tx, answered: set[tuple[str, str]], books: Mapping[str, Book], now: datetime
 ) -> list[Row]:
-    mine = _named(answered)
-    waiting = tx.execute(select(fetches).where(mine)).mappings().all()
-    if not waiting:
-        return []
-    tx.execute(delete(fetches).where(mine))
+    waiting: list[Row] = []
+    for kind, ids in _by_kind(answered):
+        found = read_named(tx, _AWAITED, kind=kind, ids=ids)
+        if found:
+            write(tx, _ANSWERED, kind=kind, ids=ids)
+        waiting += found
     return [
         {**row, "attempts": 1, "due_at": now + _ASK_AGAIN}
         for row in waiting

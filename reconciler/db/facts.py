@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, TypeVar
 
 import msgspec
-from sqlalchemy import Table, select
+from sqlalchemy import ColumnElement, Select, Table, literal_column, or_, select, union_all
 
 from reconciler.core.facts import (
     DisputeFacts,
@@ -34,8 +34,9 @@ from reconciler.core.observation import (
 )
 from reconciler.core.words import dispute_word, refund_word
 from reconciler.db import tables
-from reconciler.db.members import among, one_of
-from reconciler.db.rows import Row, upsert
+from reconciler.db.members import one_of_those
+from reconciler.db.prepared import Row, read
+from reconciler.db.rows import upsert
 from reconciler.db.session import Tx
 
 T = TypeVar("T")
@@ -134,82 +135,40 @@ def _around(known: Known) -> list[str]:
 
 
 def _load_once(tx: Tx, keys: Keys) -> Known:
-    for table, ids in (
-        (tables.refunds, keys.refunds),
-        (tables.disputes, keys.disputes),
-        (tables.checkout_sessions, keys.sessions),
-        (tables.balance_transactions, keys.transactions),
-    ):
-        keys.payments |= _owners(tx, table, ids)
-    keys.payments |= _owners_of_charges(tx, keys.charges)
-    payments = _load(tx, tables.payments, PaymentFacts, (tables.payments.c.id, keys.payments))
+    for name, asked in _OWNERS.items():
+        keys.payments |= _owners(tx, asked, getattr(keys, name))
+    payments = {
+        id_: decode(facts, PaymentFacts) for id_, facts in read(tx, _PAYMENTS, ids=keys.payments)
+    }
     owners = {charge: id_ for id_, facts in payments.items() for charge in facts.charges}
     keys.charges |= owners.keys()
-    refunds = _load_around(tx, tables.refunds, RefundFacts, keys, keys.refunds)
-    disputes = _load_around(tx, tables.disputes, DisputeFacts, keys, keys.disputes)
-    # The money of a refund or a dispute may have been told before the object itself.
-    sources = {*keys.charges, *keys.refunds, *keys.disputes, *refunds, *disputes}
-    moved = tables.balance_transactions.c
-    return Known(
-        payments=payments,
-        refunds=refunds,
-        disputes=disputes,
-        sessions=_load(
-            tx,
-            tables.checkout_sessions,
-            SessionFacts,
-            (tables.checkout_sessions.c.id, keys.sessions),
-            (tables.checkout_sessions.c.payment_id, keys.payments),
-        ),
-        transactions=_load(
-            tx,
-            tables.balance_transactions,
-            TransactionFacts,
-            (moved.id, keys.transactions),
-            (moved.payment_id, keys.payments),
-            (moved.source_id, sources),
-        ),
-        owners=owners,
-    )
-
-
-def _owners(tx: Tx, table: Table, ids: set[str]) -> set[str]:
-    if not ids:
-        return set()
-    found = tx.scalars(select(table.c.payment_id).where(one_of(table.c.id, ids)))
-    return {each for each in found if each is not None}
-
-
-def _owners_of_charges(tx: Tx, charges: set[str]) -> set[str]:
-    if not charges:
-        return set()
-    named = tables.payment_references.c
-    return set(
-        tx.scalars(
-            select(named.payment_id).where(
-                named.kind == ReferenceKind.CHARGE.value, one_of(named.value, charges)
-            )
-        )
-    )
-
-
-def _load_around(tx: Tx, table: Table, kind: type[T], keys: Keys, ids: set[str]) -> dict[str, T]:
-    return _load(
+    found: dict[str, dict[str, Any]] = {each.name: {} for each in AROUND}
+    for name, id_, facts in read(
         tx,
-        table,
-        kind,
-        (table.c.id, ids),
-        (table.c.payment_id, keys.payments),
-        (table.c.charge_id, keys.charges),
+        _OBJECTS,
+        payments=keys.payments,
+        charges=keys.charges,
+        refunds=keys.refunds,
+        disputes=keys.disputes,
+        sessions=keys.sessions,
+    ):
+        found[name][id_] = decode(facts, _KINDS[name])
+    # The money of a refund or a dispute may have been told before the object itself.
+    sources = {*keys.charges, *keys.refunds, *keys.disputes, *found["refunds"], *found["disputes"]}
+    moved = read(
+        tx,
+        _TRANSACTIONS,
+        transactions=keys.transactions,
+        payments=keys.payments,
+        sources=sources,
     )
+    found["transactions"] = {id_: decode(facts, TransactionFacts) for id_, facts in moved}
+    return Known(payments=payments, owners=owners, **found)
 
 
-def _load(tx: Tx, table: Table, kind: type[T], *asked: tuple[Any, Iterable[str]]) -> dict[str, T]:
-    condition = among(*asked)
-    if condition is None:
-        return {}
-    rows = tx.execute(select(table.c.id, table.c.facts).where(condition))
-    return {id_: decode(facts, kind) for id_, facts in rows}
+def _owners(tx: Tx, asked: Select[Any], ids: set[str]) -> set[str]:
+    found = read(tx, asked, ids=ids) if ids else ()
+    return {owner for (owner,) in found if owner is not None}
 
 
 def store_around(tx: Tx, before: Known, after: Known) -> None:
@@ -292,6 +251,43 @@ AROUND: Final = (
     Around("disputes", tables.disputes, DisputeFacts, _dispute),
     Around("sessions", tables.checkout_sessions, SessionFacts, _session),
     Around("transactions", tables.balance_transactions, TransactionFacts, _transaction),
+)
+_KINDS: Final = {each.name: each.kind for each in AROUND}
+
+
+def _owners_asked(column: ColumnElement[str], owner: ColumnElement[Any]) -> Select[Any]:
+    return select(owner).where(one_of_those(column, "ids"))
+
+
+def _objects_asked(name: str, table: Table, *more: ColumnElement[bool]) -> Select[Any]:
+    mine = or_(one_of_those(table.c.id, name), one_of_those(table.c.payment_id, "payments"), *more)
+    return select(literal_column(f"'{name}'").label("name"), table.c.id, table.c.facts).where(mine)
+
+
+_PAYMENTS: Final = select(tables.payments.c.id, tables.payments.c.facts).where(
+    one_of_those(tables.payments.c.id, "ids")
+)
+_OWNERS: Final = {
+    **{each.name: _owners_asked(each.table.c.id, each.table.c.payment_id) for each in AROUND},
+    "charges": _owners_asked(
+        tables.payment_references.c.value, tables.payment_references.c.payment_id
+    ).where(tables.payment_references.c.kind == ReferenceKind.CHARGE.value),
+}
+_OBJECTS: Final = union_all(
+    *(
+        _objects_asked(name, table, one_of_those(table.c.charge_id, "charges"))
+        for name, table in (("refunds", tables.refunds), ("disputes", tables.disputes))
+    ),
+    _objects_asked("sessions", tables.checkout_sessions),
+)
+_TRANSACTIONS: Final = select(
+    tables.balance_transactions.c.id, tables.balance_transactions.c.facts
+).where(
+    or_(
+        one_of_those(tables.balance_transactions.c.id, "transactions"),
+        one_of_those(tables.balance_transactions.c.payment_id, "payments"),
+        one_of_those(tables.balance_transactions.c.source_id, "sources"),
+    )
 )
 
 

@@ -3,16 +3,14 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, NamedTuple
+from functools import cache
+from typing import Any, Final
 
 from sqlalchemy import (
     ColumnElement,
-    RowMapping,
     Select,
-    and_,
+    Update,
     bindparam,
-    case,
-    exists,
     func,
     or_,
     select,
@@ -23,10 +21,10 @@ from sqlalchemy import (
 from reconciler.core.invoice import Invoice, InvoiceWrite
 from reconciler.core.observation import Reference, ReferenceKind
 from reconciler.db.foreign import UNREADABLE
-from reconciler.db.invoice_table import STORED, InvoiceTable
-from reconciler.db.rows import any_of
+from reconciler.db.invoice_table import EMBEDDED, NAMING, STORED, InvoiceTable
+from reconciler.db.members import one_of_those
+from reconciler.db.prepared import Row, read_named, write_all
 from reconciler.db.session import Tx
-from reconciler.db.tables import checkout_sessions, payments
 from reconciler.db.tables import invoices as embedded
 
 _READ = (
@@ -47,6 +45,10 @@ _OURS: Final = "reconciler_"
 # A Payment Link or a number that thousands of invoices share must not bring, and lock, them all. More than two, because a
 # column may take look-alikes for equal that are then told apart.
 BEARERS_MAX: Final = 10
+
+
+# Several invoices may bear the same.
+_SHARED: Final = frozenset({"number", "stripe_payment_link_id"})
 
 
 class UnreadableInvoice(ValueError):  # noqa: N818 - it names a state of a row
@@ -75,28 +77,52 @@ def find(
         "id": {*ids, *values},
         "stripe_payment_intent_id": by_kind.get(ReferenceKind.PAYMENT_INTENT, ()),
         "stripe_checkout_session_id": by_kind.get(ReferenceKind.CHECKOUT_SESSION, ()),
-    }
-    shared = {
         "number": values,
         "stripe_payment_link_id": by_kind.get(ReferenceKind.PAYMENT_LINK, ()),
     }
-    id_ = invoices.column("id")
-    own = any_of(
-        *((invoices.column(name), invoices.values(name, found)) for name, found in asked.items())
-    )
-    wanted = [_some_of_each(invoices, name, found) for name, found in shared.items() if found]
-    wanted += [] if own is None else [select(id_).where(own, invoices.rows())]
-    if not wanted:
+    names = {name: found for name, found in asked.items() if found}
+    if not names:
         return {}
+    rows: Iterable[Row]
+    if invoices.is_ours:
+        rows = read_named(
+            tx, _of_ours(for_update=for_update), **(dict.fromkeys(NAMING, ()) | names)
+        )
+    else:
+        wanted = {name: invoices.values(name, found) for name, found in names.items()}
+        named = {name: invoices.column(name).in_(keys) for name, keys in wanted.items() if keys}
+        if not named:
+            return {}
+        rows = tx.execute(_fitting(invoices, named, for_update=for_update)).mappings()
+    found = [_invoice(invoices, row) for row in rows]
+    _require_one_of_each(found)
+    return {each.id: each for each in found}
+
+
+@cache
+def _of_ours(*, for_update: bool) -> Select[Any]:
+    """The same query for our own table, whatever is asked for; each column's values are the parameter of its name."""
+    named = {name: one_of_those(EMBEDDED.column(name), name) for name in NAMING}
+    return _fitting(EMBEDDED, named, for_update=for_update)
+
+
+def _fitting(
+    invoices: InvoiceTable, named: Mapping[str, ColumnElement[bool]], *, for_update: bool
+) -> Select[Any]:
+    """The rows that one of these conditions, each of the column of a name, finds."""
+    id_ = invoices.column("id")
+    wanted = [
+        _some_of_each(invoices, name, each) for name, each in named.items() if name in _SHARED
+    ]
+    own = [each for name, each in named.items() if name not in _SHARED]
+    wanted += [select(id_).where(or_(*own), invoices.rows())] if own else []
     columns = [invoices.column(name).label(name) for name in _READ]
     # One list of ids: told in several conditions, PostgreSQL would read the whole table.
     statement = select(*columns).where(id_.in_(union_all(*wanted)), invoices.rows()).order_by(id_)
     if for_update and invoices.written:
         # Nothing here changes a key, so that rows which only point to the invoice need not wait.
         statement = statement.with_for_update(key_share=True)
-    found = [_invoice(invoices, row) for row in tx.execute(statement).mappings()]
-    _require_one_of_each(found)
-    return {each.id: each for each in found}
+    return statement
 
 
 def sample(
@@ -114,12 +140,12 @@ def sample(
     return found
 
 
-def _some_of_each(invoices: InvoiceTable, name: str, values: Iterable[str]) -> Select[Any]:
+def _some_of_each(invoices: InvoiceTable, name: str, mine: ColumnElement[bool]) -> Select[Any]:
     """The first that bear one of these values, by their ids; how many do is no matter, for two are too many."""
     id_, column = invoices.column("id"), invoices.column(name)
     place = func.row_number().over(partition_by=column, order_by=id_)
     asked = select(id_.label("id"), place.label("place"))
-    borne = asked.where(column.in_(invoices.values(name, values)), invoices.rows()).subquery()
+    borne = asked.where(mine, invoices.rows()).subquery()
     return select(borne.c.id).where(borne.c.place <= BEARERS_MAX)
 
 
@@ -128,50 +154,6 @@ def _require_one_of_each(found: Sequence[Invoice]) -> None:
     for id_, times in counted.items():
         if times > 1:
             raise UnreadableInvoice(f"invoice {id_}: {times} rows have this id")
-
-
-class Naming(NamedTuple):
-    """An invoice that waits for its payment and names Stripe objects that nobody has seen yet, or a Payment Link."""
-
-    invoice_id: str
-    created_at: datetime | None
-    intent_id: str | None
-    session_id: str | None
-    link_id: str | None
-
-
-def naming_stripe(
-    tx: Tx, invoices: InvoiceTable, payable: Iterable[str], *, after: str | None, limit: int
-) -> list[Naming]:
-    """The next page, by id, of payable invoices that name a Stripe object."""
-    intent, session, link = invoices.stored()
-    new_intent = ~exists().where(payments.c.id == intent)
-    new_session = ~exists().where(checkout_sessions.c.id == session)
-    asked = (
-        select(
-            invoices.column("id"),
-            invoices.column("created_at"),
-            case((new_intent, intent)),
-            case((new_session, session)),
-            link,
-        )
-        .where(invoices.word().in_(sorted(payable)), beyond(invoices, after))
-        .where(or_(intent.is_not(None), session.is_not(None), link.is_not(None)))
-        .order_by(invoices.column("id"))
-        .limit(limit)
-    )
-    return [
-        Naming(str(id_), None if made is UNREADABLE else made, *rest)
-        for id_, made, *rest in tx.execute(asked)
-    ]
-
-
-def beyond(invoices: InvoiceTable, after: str | None) -> ColumnElement[bool]:
-    """Which rows count, and come after the one with this id."""
-    if after is None:
-        return invoices.rows()
-    [key] = invoices.values("id", [after])
-    return and_(invoices.rows(), invoices.column("id") > key)
 
 
 def shared_links(tx: Tx, invoices: InvoiceTable, links: Iterable[str]) -> frozenset[str]:
@@ -217,14 +199,23 @@ def write(
         if differs:
             alike.setdefault(differs, []).append(each)
     for names, same in sorted(alike.items()):
-        values: dict[Any, Any] = {
-            invoices.column(name): bindparam(f"{_OURS}{name}") for name in names
-        }
+        rows = [_row(invoices, each, names, now) for each in same]
         if invoices.is_ours:
-            values[embedded.c.updated_at] = bindparam(f"{_OURS}updated_at")
-        mine = invoices.column("id") == bindparam(f"{_OURS}key")
-        statement = update(invoices.table).where(mine, invoices.rows()).values(values)
-        tx.execute(statement, [_row(invoices, each, names, now) for each in same])
+            write_all(tx, _update_ours(names), rows)
+        else:
+            tx.execute(_update(invoices, names), rows)
+
+
+@cache
+def _update_ours(names: tuple[str, ...]) -> Update:
+    now: dict[Any, Any] = {embedded.c.updated_at: bindparam(f"{_OURS}updated_at")}
+    return _update(EMBEDDED, names).values(now)
+
+
+def _update(invoices: InvoiceTable, names: Sequence[str]) -> Update:
+    values: dict[Any, Any] = {invoices.column(name): bindparam(f"{_OURS}{name}") for name in names}
+    mine = invoices.column("id") == bindparam(f"{_OURS}key")
+    return update(invoices.table).where(mine, invoices.rows()).values(values)
 
 
 def _row(
@@ -241,7 +232,7 @@ def _row(
     return {f"{_OURS}{name}": value for name, value in whole.items()}
 
 
-def _invoice(invoices: InvoiceTable, seen: RowMapping) -> Invoice:
+def _invoice(invoices: InvoiceTable, seen: Row) -> Invoice:
     currency = str(seen["currency"]).strip().lower()
     try:
         due_minor = invoices.minor_in(seen["amount_due"], currency)

@@ -1,10 +1,10 @@
 """What was decided before, around the invoices that a batch touches? Loaded, and locked, in a fixed number of reads."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Final
 
 import msgspec
-from sqlalchemy import and_, func, select
+from sqlalchemy import func, select
 
 from reconciler.core.audit import COVERAGE
 from reconciler.core.facts import PaidAt
@@ -16,11 +16,40 @@ from reconciler.db import invoices as invoice_rows
 from reconciler.db import payments as payment_rows
 from reconciler.db import tables
 from reconciler.db.invoice_table import InvoiceTable
-from reconciler.db.members import among, one_of
-from reconciler.db.rows import Row
+from reconciler.db.members import one_of_those
+from reconciler.db.prepared import Row, read, read_named
 from reconciler.db.session import Tx
 
 CONFLICT, WAIVER, RIVAL = "conflict", "waiver", "rival"
+
+_ALLOCATIONS: Final = {
+    name: select(tables.allocations).where(one_of_those(tables.allocations.c[name], "ids"))
+    for name in ("payment_id", "invoice_id")
+}
+_CLAIMS: Final = {
+    name: select(tables.claims).where(one_of_those(tables.claims.c[name], "ids"))
+    for name in ("holder_id", "invoice_id")
+}
+_STANDINGS: Final = select(tables.settlements).where(
+    one_of_those(tables.settlements.c.invoice_id, "ids")
+)
+_ASSIGNMENTS: Final = (
+    select(tables.assignments)
+    .where(one_of_those(tables.assignments.c.payment_id, "ids"))
+    .order_by(tables.assignments.c.serial)
+)
+_TAKEN_BACK: Final = (
+    select(tables.transitions.c.subject_id, func.count())
+    .where(tables.transitions.c.subject_kind == "invoice", tables.transitions.c.field == COVERAGE)
+    .where(one_of_those(tables.transitions.c.subject_id, "ids"))
+    .group_by(tables.transitions.c.subject_id)
+)
+_EXCEPTIONS: Final = select(
+    tables.exceptions.c.kind,
+    tables.exceptions.c.subject,
+    tables.exceptions.c.fingerprint,
+    tables.exceptions.c.state,
+).where(one_of_those(tables.exceptions.c.subject, "ids"), tables.exceptions.c.state != "cleared")
 
 
 def load(  # noqa: PLR0913 - the five things that a ledger is asked for
@@ -35,18 +64,18 @@ def load(  # noqa: PLR0913 - the five things that a ledger is asked for
 ) -> Ledger:
     """Read and lock the invoices that the holders (payments, Sessions) touch, with all that was decided around them."""
     holders = sorted(holders)
-    earlier = _allocations(tx, (tables.allocations.c.payment_id, holders))
-    claimed = _claims(tx, (tables.claims.c.holder_id, holders))
+    earlier = _allocations(tx, "payment_id", holders)
+    claimed = _claims(tx, "holder_id", holders)
     assignments = _assignments(tx, holders)
     ids = {*invoices_seen, *(a.invoice_id for each in earlier.values() for a in each), *claimed}
     ids |= {invoice_id for each in assignments.values() for invoice_id, _ in each.shares}
     found = invoice_rows.find(tx, table, ids, references, for_update=for_update)
     # Those that are no more, too: what was settled with them must not be left standing.
     ids |= found.keys()
-    around = _allocations(tx, (tables.allocations.c.invoice_id, ids))
+    around = _allocations(tx, "invoice_id", ids)
     siblings = around.keys() - set(holders)
-    whole = _allocations(tx, (tables.allocations.c.payment_id, siblings))
-    claims = _claims(tx, (tables.claims.c.invoice_id, ids))
+    whole = _allocations(tx, "payment_id", siblings)
+    claims = _claims(tx, "invoice_id", ids)
     opened, resolved = _exceptions(tx, {*subjects, *ids})
     standings = _standings(tx, ids)
     return Ledger(
@@ -64,12 +93,9 @@ def load(  # noqa: PLR0913 - the five things that a ledger is asked for
     )
 
 
-def _allocations(tx: Tx, asked: tuple[Any, Iterable[str]]) -> dict[str, tuple[Allocation, ...]]:
-    condition = among(asked)
-    if condition is None:
-        return {}
+def _allocations(tx: Tx, by: str, ids: Collection[str]) -> dict[str, tuple[Allocation, ...]]:
     found: dict[str, tuple[Allocation, ...]] = {}
-    for row in tx.execute(select(tables.allocations).where(condition)).mappings():
+    for row in read_named(tx, _ALLOCATIONS[by], ids=ids) if ids else ():
         allocation = Allocation(
             payment_id=row["payment_id"],
             invoice_id=row["invoice_id"],
@@ -83,25 +109,16 @@ def _allocations(tx: Tx, asked: tuple[Any, Iterable[str]]) -> dict[str, tuple[Al
     return found
 
 
-def _claims(tx: Tx, asked: tuple[Any, Iterable[str]]) -> dict[str, dict[str, frozenset[str]]]:
-    condition = among(asked)
-    if condition is None:
-        return {}
+def _claims(tx: Tx, by: str, ids: Collection[str]) -> dict[str, dict[str, frozenset[str]]]:
     found: dict[str, dict[str, frozenset[str]]] = {}
-    for row in tx.execute(select(tables.claims).where(condition)).mappings():
+    for row in read_named(tx, _CLAIMS[by], ids=ids) if ids else ():
         kinds = found.setdefault(row["invoice_id"], {})
         kinds[row["kind"]] = kinds.get(row["kind"], frozenset()) | {row["holder_id"]}
     return found
 
 
-def _standings(tx: Tx, ids: Iterable[str]) -> dict[str, Standing]:
-    wanted = sorted(ids)
-    if not wanted:
-        return {}
-    column = tables.settlements.c
-    rows = tx.execute(
-        select(tables.settlements).where(one_of(column.invoice_id, wanted))
-    ).mappings()
+def _standings(tx: Tx, ids: Collection[str]) -> dict[str, Standing]:
+    rows = read_named(tx, _STANDINGS, ids=ids) if ids else ()
     return {row["invoice_id"]: _standing(row) for row in rows}
 
 
@@ -127,46 +144,25 @@ def _standing(row: Row) -> Standing:
 
 def _taken_back(tx: Tx, standings: Mapping[str, Standing]) -> dict[str, int]:
     """How often people's decisions took back what covered an invoice; asked of those that may be covered anew."""
-    wanted = sorted(id_ for id_, each in standings.items() if not each.settlement.is_covered)
-    if not wanted:
-        return {}
-    column = tables.transitions.c
-    rows = tx.execute(
-        select(column.subject_id, func.count())
-        .where(column.subject_kind == "invoice", column.field == COVERAGE)
-        .where(one_of(column.subject_id, wanted))
-        .group_by(column.subject_id)
-    )
-    return dict(rows.all())
+    wanted = [id_ for id_, each in standings.items() if not each.settlement.is_covered]
+    return dict(map(tuple, read(tx, _TAKEN_BACK, ids=wanted))) if wanted else {}
 
 
 def _exceptions(
-    tx: Tx, subjects: Iterable[str]
+    tx: Tx, subjects: Collection[str]
 ) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]:
-    wanted = sorted(subjects)
     opened: dict[tuple[str, str], str] = {}
     resolved: dict[tuple[str, str], str] = {}
-    if wanted:
-        column = tables.exceptions.c
-        asked = select(column.kind, column.subject, column.fingerprint, column.state).where(
-            and_(one_of(column.subject, wanted), column.state != "cleared")
-        )
-        for kind, subject, fingerprint, state in tx.execute(asked):
-            (opened if state == "open" else resolved)[(kind, subject)] = fingerprint
+    for kind, subject, fingerprint, state in (
+        read(tx, _EXCEPTIONS, ids=subjects) if subjects else ()
+    ):
+        (opened if state == "open" else resolved)[(kind, subject)] = fingerprint
     return opened, resolved
 
 
-def _assignments(tx: Tx, payment_ids: Sequence[str]) -> dict[str, Assignment]:
-    if not payment_ids:
-        return {}
-    column = tables.assignments.c
-    rows = tx.execute(
-        select(tables.assignments)
-        .where(one_of(column.payment_id, payment_ids))
-        .order_by(column.serial)
-    ).mappings()
+def _assignments(tx: Tx, payment_ids: Collection[str]) -> dict[str, Assignment]:
     found: dict[str, Assignment] = {}
-    for row in rows:
+    for row in read_named(tx, _ASSIGNMENTS, ids=payment_ids) if payment_ids else ():
         found[row["payment_id"]] = _assignment(row, found.get(row["payment_id"]))
     return found
 
@@ -186,24 +182,21 @@ def _assignment(row: Row, previous: Assignment | None) -> Assignment:
 
 def placed(tx: Tx, payment_id: str) -> tuple[tuple[Allocation, ...], Assignment | None]:
     """Where the money of a payment is, and the last that a person has decided about it."""
-    allocations = _allocations(tx, (tables.allocations.c.payment_id, [payment_id]))
+    allocations = _allocations(tx, "payment_id", [payment_id])
     return allocations.get(payment_id, ()), _assignments(tx, [payment_id]).get(payment_id)
 
 
 def claimed_by(tx: Tx, payment_id: str) -> frozenset[str]:
     """The invoices that a payment names although its names disagree."""
-    return frozenset(_claims(tx, (tables.claims.c.holder_id, [payment_id])))
+    return frozenset(_claims(tx, "holder_id", [payment_id]))
 
 
 def holders_of(tx: Tx, invoice_ids: Iterable[str]) -> frozenset[str]:
     """The payments and Sessions that were brought together with these invoices before."""
-    wanted = sorted(invoice_ids)
-    allocated, claimed = tables.allocations.c, tables.claims.c
-    asked = (
-        select(allocated.payment_id).where(one_of(allocated.invoice_id, wanted)),
-        select(claimed.holder_id).where(one_of(claimed.invoice_id, wanted)),
-    )
-    return frozenset(id_ for each in asked for id_ in tx.scalars(each))
+    allocated = _allocations(tx, "invoice_id", ids := set(invoice_ids))
+    claimed = _claims(tx, "invoice_id", ids).values()
+    holders = {holder for kinds in claimed for found in kinds.values() for holder in found}
+    return frozenset(holders | allocated.keys())
 
 
 def invoices_of(tx: Tx, table: InvoiceTable, ids: Iterable[str]) -> dict[str, Invoice]:

@@ -4,18 +4,18 @@ SQLAlchemy makes the text of `IN (?, ?, ...)` anew for every call, which costs m
 Here all values are one parameter: JSON on SQLite, an array on PostgreSQL.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Self
 
 import msgspec
-from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, Text, bindparam, or_
+from sqlalchemy import ARRAY, Boolean, ColumnElement, Dialect, Text, bindparam
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 
-class _Texts(TypeDecorator[list[str]]):
+class _Texts(TypeDecorator[Collection[str]]):
     """Texts in one parameter."""
 
     impl = Text
@@ -25,8 +25,9 @@ class _Texts(TypeDecorator[list[str]]):
         own: TypeEngine[Any] = Text() if dialect.name == "sqlite" else ARRAY(Text())
         return dialect.type_descriptor(own)
 
-    def process_bind_param(self, value: list[str] | None, dialect: Dialect) -> Any:
-        return msgspec.json.encode(value).decode() if dialect.name == "sqlite" else value
+    def process_bind_param(self, value: Collection[str] | None, dialect: Dialect) -> Any:
+        texts = sorted(value or ())
+        return msgspec.json.encode(texts).decode() if dialect.name == "sqlite" else texts
 
 
 class _OneOf(FunctionElement[bool]):
@@ -42,14 +43,12 @@ class _OneOf(FunctionElement[bool]):
 
 def one_of(column: ColumnElement[Any], values: Iterable[str]) -> ColumnElement[bool]:
     """`column in (...)` for a column of text."""
-    return _OneOf(column, bindparam(None, sorted(values), type_=_Texts(), unique=True))
+    return _OneOf(column, bindparam(None, set(values), type_=_Texts(), unique=True))
 
 
-def among(*pairs: tuple[ColumnElement[Any], Iterable[str]]) -> ColumnElement[bool] | None:
-    """`a in (...) or b in (...)` for columns of text, without the empty ones; None where nothing is asked for."""
-    asked = [(column, list(values)) for column, values in pairs]
-    terms = [one_of(column, values) for column, values in asked if values]
-    return or_(*terms) if terms else None
+def one_of_those(column: ColumnElement[Any], name: str) -> ColumnElement[bool]:
+    """The same for a statement that is kept: the values are its parameter with this name."""
+    return _OneOf(column, bindparam(name, type_=_Texts()))
 
 
 @compiles(_OneOf, "sqlite")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
 import msgspec
 from sqlalchemy import delete, tuple_, update
@@ -16,8 +17,15 @@ from reconciler.db import invoices as invoice_rows
 from reconciler.db import tables
 from reconciler.db.invoice_table import InvoiceTable
 from reconciler.db.ledgers import CONFLICT, RIVAL, WAIVER
-from reconciler.db.rows import Row, insert, insert_new, upsert, upsert_by
+from reconciler.db.members import one_of_those
+from reconciler.db.prepared import Row, write
+from reconciler.db.rows import insert, insert_new, upsert, upsert_by
 from reconciler.db.session import Tx
+
+_FREE: Final = delete(tables.allocations).where(
+    one_of_those(tables.allocations.c.payment_id, "ids")
+)
+_CLAIM_NOTHING: Final = delete(tables.claims).where(one_of_those(tables.claims.c.holder_id, "ids"))
 
 
 def store_assignments(
@@ -70,8 +78,8 @@ def _store_allocations(tx: Tx, moved: Sequence[PaymentChange], now: datetime) ->
     if not moved:
         return
     ids = [each.book.id for each in moved]
-    tx.execute(delete(tables.allocations).where(tables.allocations.c.payment_id.in_(ids)))
-    tx.execute(delete(tables.claims).where(tables.claims.c.holder_id.in_(ids)))
+    write(tx, _FREE, ids=ids)
+    write(tx, _CLAIM_NOTHING, ids=ids)
     rows = [
         {
             "payment_id": each.payment_id,
@@ -98,7 +106,7 @@ def _store_allocations(tx: Tx, moved: Sequence[PaymentChange], now: datetime) ->
 def _store_waivers(tx: Tx, waivers: Mapping[str, frozenset[str]]) -> None:
     if not waivers:
         return
-    tx.execute(delete(tables.claims).where(tables.claims.c.holder_id.in_(sorted(waivers))))
+    write(tx, _CLAIM_NOTHING, ids=waivers.keys())
     rows = [
         {"holder_id": session_id, "invoice_id": id_, "kind": WAIVER}
         for session_id, found in sorted(waivers.items())

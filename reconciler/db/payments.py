@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import bindparam, case, exists, func, or_, select, update
 
@@ -16,8 +16,9 @@ from reconciler.core.payment import Book, PaymentStatus, Summary
 from reconciler.core.schedule import next_check_ms
 from reconciler.core.words import DISPUTE_OVER, REFUND_IN_FLIGHT, dispute_word, refund_word
 from reconciler.db.facts import encode
-from reconciler.db.members import one_of
-from reconciler.db.rows import Row, insert_new, upsert
+from reconciler.db.members import one_of_those
+from reconciler.db.prepared import Row, read_named, write_all
+from reconciler.db.rows import insert_new, upsert
 from reconciler.db.session import Tx
 from reconciler.db.tables import (
     allocations,
@@ -58,6 +59,16 @@ _SUMMED_UP = tuple(
     )
 )
 _ONCE = ("first_seen_source", "first_seen_at", "created_at")
+_SUMMARIES: Final = select(*_SUMMED_UP).where(one_of_those(payments.c.id, "ids"))
+_BEFORE: Final = payments.c.next_check_at
+_LATER: Final = bindparam("later", type_=_BEFORE.type)
+_BROUGHT_FORWARD: Final = (
+    update(payments)
+    .where(payments.c.id == bindparam("key"))
+    .values(
+        next_check_at=case((_LATER.is_(None), None), (_BEFORE <= _LATER, _BEFORE), else_=_LATER)
+    )
+)
 
 
 def store(tx: Tx, changes: Sequence[PaymentChange], *, source: Source, now: datetime) -> None:
@@ -80,17 +91,9 @@ def store(tx: Tx, changes: Sequence[PaymentChange], *, source: Source, now: date
 
 def _bring_checks_forward(tx: Tx, rows: Sequence[Row]) -> None:
     """Let the next look be sooner, or never, but not later: payments that change often must be looked at too."""
-    if rows:
-        before, later = (
-            payments.c.next_check_at,
-            bindparam("later", type_=payments.c.next_check_at.type),
-        )
-        kept = case((later.is_(None), None), (before <= later, before), else_=later)
-        statement = update(payments).where(payments.c.id == bindparam("key"))
-        tx.execute(
-            statement.values(next_check_at=kept),
-            [{"key": each["id"], "later": each["next_check_at"]} for each in rows],
-        )
+    moved = [{"key": each["id"], "later": each["next_check_at"]} for each in rows]
+    if moved:
+        write_all(tx, _BROUGHT_FORWARD, moved)
 
 
 def references_of(book: Book) -> set[tuple[str, str]]:
@@ -213,11 +216,8 @@ def _kind(payment_id: str) -> str:
 
 def summaries(tx: Tx, ids: Iterable[str]) -> dict[str, Summary]:
     """The payments with these ids, as invoices see them."""
-    wanted = sorted(ids)
-    if not wanted:
-        return {}
-    asked = select(*_SUMMED_UP).where(one_of(payments.c.id, wanted))
-    rows = tx.execute(asked).mappings()
+    wanted = set(ids)
+    rows = read_named(tx, _SUMMARIES, ids=wanted) if wanted else ()
     return {row["id"]: _summary(row) for row in rows}
 
 

@@ -6,7 +6,8 @@ from sqlalchemy import select, update
 
 from reconciler.core.schedule import Window
 from reconciler.db.books import within
-from reconciler.db.rows import Row, upsert
+from reconciler.db.prepared import Row
+from reconciler.db.rows import upsert
 from reconciler.db.run_tables import payouts
 from reconciler.db.session import Tx
 from reconciler.db.tables import balance_transactions

@@ -17,7 +17,8 @@ from reconciler.core.observation import moment, ms
 from reconciler.core.report import Discrepancy, Outcome, RunHead, RunState
 from reconciler.core.schedule import Window
 from reconciler.db import holds
-from reconciler.db.rows import Row, upsert
+from reconciler.db.prepared import Row
+from reconciler.db.rows import upsert
 from reconciler.db.run_tables import (
     discrepancies,
     reconcile_runs,

@@ -17,7 +17,7 @@ from reconciler.core.schedule import Window
 from reconciler.core.words import DISPUTE_OVER, REFUND_IN_FLIGHT
 from reconciler.db.books import within
 from reconciler.db.members import one_of
-from reconciler.db.rows import Row
+from reconciler.db.prepared import Row
 from reconciler.db.session import Tx
 from reconciler.db.sweeps import RunState
 from reconciler.db.tables import (

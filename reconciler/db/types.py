@@ -27,7 +27,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         if value is None:
             return None
         if dialect.name != "sqlite":
-            return _in_utc(value)
+            return in_utc(value)
         return _text(value) if value.tzinfo is UTC else _text.__wrapped__(value)
 
     def process_result_value(
@@ -42,7 +42,8 @@ class UtcDateTime(TypeDecorator[datetime]):
         return moment.astimezone(UTC)
 
 
-def _in_utc(value: datetime) -> datetime:
+def in_utc(value: datetime) -> datetime:
+    """The same moment in UTC. Raises ValueError for a naive datetime."""
     if value.utcoffset() is None:
         raise ValueError("a datetime without a time zone cannot be stored")
     return value.astimezone(UTC)
@@ -52,4 +53,4 @@ def _in_utc(value: datetime) -> datetime:
 # twice are equal.
 @lru_cache(maxsize=256)
 def _text(value: datetime) -> str:
-    return _in_utc(value).isoformat(timespec="microseconds")
+    return in_utc(value).isoformat(timespec="microseconds")

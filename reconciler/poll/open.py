@@ -14,8 +14,7 @@ from reconciler.core.doubts import FetchKind
 from reconciler.core.observation import ms
 from reconciler.core.schedule import DAY_MS, Window, falls_due
 from reconciler.db import evidence, payments, sweeps
-from reconciler.db import invoices as invoice_rows
-from reconciler.db.invoices import Naming
+from reconciler.db.naming import Naming, naming_stripe
 from reconciler.poll import rights
 from reconciler.poll.lists import take_page
 from reconciler.poll.poller import Poller
@@ -99,7 +98,7 @@ def _ask_for_invoices(
     asked = 0
     while asked < room:
         with poller.db.reading() as tx:
-            found = invoice_rows.naming_stripe(tx, table, payable, after=after, limit=BATCH)
+            found = naming_stripe(tx, table, payable, after=after, limit=BATCH)
         due = [each for each in found if falls_due(_created_ms(each, span), span)]
         wanted = [each for named in due for each in _unseen(named)]
         if wanted:

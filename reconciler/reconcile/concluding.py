@@ -17,7 +17,7 @@ from reconciler.core.payment import Book, PaymentStatus, Summary, summarise
 from reconciler.core.report import Discrepancy, Outcome
 from reconciler.db import facts, holds, payments, runs, spans, touched
 from reconciler.db import invoices as invoice_rows
-from reconciler.db.rows import Row
+from reconciler.db.prepared import Row
 from reconciler.db.session import Tx
 from reconciler.reconcile.foreseeing import Foresight
 from reconciler.reconcile.going import Run

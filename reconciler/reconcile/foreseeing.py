@@ -106,7 +106,8 @@ class Foresight:
             asked = set(self._wanted)
             for found in self._foreseen():
                 self._link(found)
-                doubts = questions(found.known, found.after).asked
+                change = found.change
+                doubts = questions(found.known, found.after, change.before, change.after).asked
                 asked |= {(each.kind.value, each.object_id) for each in doubts}
             if not asked - self._read:
                 break

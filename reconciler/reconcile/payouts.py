@@ -17,7 +17,7 @@ from reconciler.core.money import is_currency
 from reconciler.core.observation import Source, moment
 from reconciler.core.schedule import SECOND_MS, Window
 from reconciler.db import payouts
-from reconciler.db.rows import Row
+from reconciler.db.prepared import Row
 from reconciler.poll import rights
 from reconciler.poll.lists import take_page
 from reconciler.poll.poller import Poller

@@ -11,7 +11,7 @@ from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.observation import moment
 from reconciler.core.report import Discrepancy, Outcome
 from reconciler.db import spans
-from reconciler.db.rows import Row
+from reconciler.db.prepared import Row
 from reconciler.db.session import Tx
 
 # What a person must look at that a closed month must not hide, by the queue's own kinds.
