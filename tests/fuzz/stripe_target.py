@@ -97,22 +97,26 @@ class StripeTarget:
         assert ours == [], ours[:5]
 
     def _contradicts_itself(self) -> bool:
-        """Whether one id stands for objects of two kinds, or one charge for two payments: Stripe's never do, bent ones may."""
+        """Whether one id stands for objects of two kinds, or one object names two payments: Stripe's never do, bent ones may."""
         seen = tables.observations.c
         kinds: dict[str, set[str]] = {}
         payers: dict[str, set[str]] = {}
+        names: dict[str, set[str]] = {}
         with self._db.reading() as tx:
             rows = tx.execute(select(seen.kind, seen.object_id, seen.projection)).all()
             payments = tx.execute(select(tables.payments.c.id)).scalars().all()
         for kind, id_, projection in rows:
             kinds.setdefault(id_, set()).add("payment_intent" if kind == "foreign" else kind)
+            told = json.loads(projection)
             if kind == "charge":
-                payers.setdefault(id_, set()).add(json.loads(projection)["intent"] or id_)
+                payers.setdefault(id_, set()).add(told["intent"] or id_)
+            elif told.get("intent"):
+                names.setdefault(id_, set()).add(told["intent"])
         for id_ in payments:
             kinds.setdefault(id_, set()).add(
                 "charge" if id_ in payers.get(id_, ()) else "payment_intent"
             )
-        return any(len(each) > 1 for each in (*kinds.values(), *payers.values()))
+        return any(len(each) > 1 for each in (*kinds.values(), *payers.values(), *names.values()))
 
     def _judge_stored(self, raw: bytes) -> str:
         id_ = read_event(raw).id
