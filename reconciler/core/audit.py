@@ -99,6 +99,8 @@ def decided(decision: Assignment) -> Transition:
 
 def _on_their_side(change: PaymentChange, ledger: Ledger) -> Iterator[Transition]:
     """What came to invoices from a payment or left them, and which ones its names set at odds: told on their side too."""
+    if not change.is_moved:
+        return
     payment, found = change.summary, change.match
     was = {each.invoice_id: each for each in ledger.allocations.get(payment.id, ())}
     now = {each.invoice_id: each for each in found.allocations}

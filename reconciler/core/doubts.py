@@ -4,7 +4,7 @@ Each doubt is a pure function of the facts. One that *first appears* asks for on
 it, whatever it says. What contradicts even then is an exception for a person (`exceptions.py`), never a loop.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -84,14 +84,15 @@ def questions(
     books_after: Mapping[str, Book],
 ) -> Questions:
     """Compare the doubts of what was known with those of what is known now, each with its books."""
-    empty = {id_: Book(id=id_) for id_ in books_after.keys() - books_before.keys()}
-    old = _all_doubts(before, {**empty, **books_before})
-    new = _all_doubts(after, books_after)
+    changed = {id_: (books_before.get(id_), book) for id_, book in books_after.items()}
+    changed = {id_: each for id_, each in changed.items() if each[0] != each[1]}
+    old = _all_doubts(before, (book or Book(id=id_) for id_, (book, _) in changed.items()))
+    new = _all_doubts(after, (book for _, book in changed.values()))
     return Questions(asked=new - old, withdrawn=_objects(old) - _objects(new))
 
 
-def _all_doubts(known: Known, of: Mapping[str, Book]) -> frozenset[Doubt]:
-    return waiting(known).union(*(doubts(book) for book in of.values()))
+def _all_doubts(known: Known, of: Iterable[Book]) -> frozenset[Doubt]:
+    return waiting(known).union(*map(doubts, of))
 
 
 def _objects(found: frozenset[Doubt]) -> frozenset[tuple[str, str]]:

@@ -45,6 +45,8 @@ def left_over(
     payment: Summary, allocations: Sequence[Allocation], gone: Collection[str] = ()
 ) -> int:
     """What is still held of a payment and is at no invoice, or at one of those that are gone."""
+    if not gone and sum(each.amount_minor for each in allocations) == payment.received_minor:
+        return 0
     placed = shares(payment, allocations)
     return payment.net_minor - sum(
         each.net_minor for id_, each in placed.items() if id_ not in gone

@@ -75,6 +75,11 @@ class InvoiceTable:
         """Whether it is the table that we brought."""
         return self.table is embedded
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether it is that one with all its rows, as most have it: what is asked of it can be kept ready."""
+        return self.is_ours and not self.only
+
     def column(self, name: str) -> ColumnElement[Any]:
         """What stands for one of our names; NULL where the table has nothing for it."""
         return self.columns.get(name, null())

@@ -84,7 +84,7 @@ def find(
     if not names:
         return {}
     rows: Iterable[Row]
-    if invoices.is_ours:
+    if invoices.is_plain:
         rows = read_named(
             tx, _of_ours(for_update=for_update), **(dict.fromkeys(NAMING, ()) | names)
         )
@@ -200,7 +200,7 @@ def write(
             alike.setdefault(differs, []).append(each)
     for names, same in sorted(alike.items()):
         rows = [_row(invoices, each, names, now) for each in same]
-        if invoices.is_ours:
+        if invoices.is_plain:
             write_all(tx, _update_ours(names), rows)
         else:
             tx.execute(_update(invoices, names), rows)
@@ -208,12 +208,13 @@ def write(
 
 @cache
 def _update_ours(names: tuple[str, ...]) -> Update:
-    now: dict[Any, Any] = {embedded.c.updated_at: bindparam(f"{_OURS}updated_at")}
-    return _update(EMBEDDED, names).values(now)
+    return _update(EMBEDDED, names)
 
 
 def _update(invoices: InvoiceTable, names: Sequence[str]) -> Update:
     values: dict[Any, Any] = {invoices.column(name): bindparam(f"{_OURS}{name}") for name in names}
+    if invoices.is_ours:
+        values[embedded.c.updated_at] = bindparam(f"{_OURS}updated_at")
     mine = invoices.column("id") == bindparam(f"{_OURS}key")
     return update(invoices.table).where(mine, invoices.rows()).values(values)
 

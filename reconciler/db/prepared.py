@@ -40,15 +40,11 @@ def read(tx: Tx, statement: Any, **values: Any) -> list[Sequence[Any]]:
     """The rows that a query finds, its parameters being `values`."""
     ready = _made(tx, statement, None)
     rows = _run(tx, ready, values).all()
-    if not any(ready.columns):
-        return list(rows)
-    return [
-        tuple(
-            value if prepare is None else prepare(value)
-            for prepare, value in zip(ready.columns, row, strict=True)
-        )
-        for row in rows
+    columns = [
+        column if prepare is None else map(prepare, column)
+        for prepare, column in zip(ready.columns, zip(*rows, strict=True), strict=False)
     ]
+    return list(zip(*columns, strict=True))
 
 
 def read_named(tx: Tx, statement: Any, **values: Any) -> list[dict[str, Any]]:

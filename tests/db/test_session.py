@@ -240,3 +240,20 @@ def test_it_writes_nothing_more_when_the_savepoint_itself_is_gone(bank: Database
         open_account(tx, "alone")
 
     assert names(bank) == ["till"]
+
+
+@pytest.mark.parametrize("dialect", ["postgresql"], indirect=True)
+def test_it_looks_up_what_a_batch_asks_for(bank: Database) -> None:
+    """A plan that is made while a table is nearly empty, and kept, must not read all of it when it has grown."""
+    table = f"{bank.schema}.scratch_accounts"
+    asked = f"EXPLAIN SELECT balance FROM {table} WHERE name = ANY (ARRAY['till', 'b'])"  # noqa: S608
+    with bank.writing() as tx:
+        tx.exec_driver_sql(f"ANALYZE {table}")
+
+    plans = []
+    for transaction in (bank.writing, bank.reading):
+        with transaction() as tx:
+            plans.append(" ".join(tx.exec_driver_sql(asked).scalars()))
+
+    assert "Index" in plans[0]
+    assert "Seq Scan" in plans[1]
