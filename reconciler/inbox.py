@@ -20,14 +20,22 @@ from reconciler.db import events as rows
 from reconciler.db import evidence as evidence_rows
 from reconciler.db.batches import together_or_apart
 from reconciler.db.events import EventRow, EventState, Mark
+from reconciler.db.invoices import UnreadableInvoice
 from reconciler.db.session import (
     Database,
     StatementFailed,
     StorageUnavailable,
     Tx,
 )
-from reconciler.stripe_api.envelope import StripeEvent, read_event
-from reconciler.stripe_api.translate import Outcome, Translation, Vocabulary, translate
+from reconciler.stripe_api.envelope import MalformedBody, StripeEvent, read_event
+from reconciler.stripe_api.translate import (
+    Outcome,
+    Translation,
+    UnreadableObject,
+    Vocabulary,
+    translate,
+)
+from reconciler.stripe_api.translate.fields import Unclear
 
 log = structlog.get_logger(__name__)
 
@@ -38,7 +46,7 @@ BATCH_MAX = 200
 class _Item:
     """One event with what it says; `error` where it could not be understood, `attempts` so far."""
 
-    event: StripeEvent
+    id: str
     translation: Translation | None
     error: str | None = None
     attempts: int = 0
@@ -68,7 +76,8 @@ class Inbox:
         """Store and apply events; returns only after the commit.
 
         `besides` is done in the transaction of the last of them, or in one of its own where there are none. Raises
-        StorageUnavailable when nothing could be stored; the caller must not acknowledge anything then.
+        StorageUnavailable unless all could be stored; the caller must not acknowledge anything then. Of more than BATCH_MAX
+        events the first ones may be there.
         """
         starts = range(0, max(len(events), 1 if besides else 0), BATCH_MAX)
         for start in starts:
@@ -94,9 +103,8 @@ class Inbox:
                 items: dict[Source, list[_Item]] = {}
                 for id_, (body, source) in sorted(found.items()):
                     if body and stored[id_].state is not EventState.QUARANTINED:
-                        items.setdefault(source, []).append(
-                            self._read(read_event(body), stored[id_].attempts)
-                        )
+                        read = self._read(id_, body, stored[id_].attempts)
+                        items.setdefault(source, []).append(read)
                 # Who told it first stays who told it first, whoever tries again.
                 for source, told in items.items():
                     self._apply(tx, told, source=source, now=now)
@@ -141,11 +149,12 @@ class Inbox:
         """Whether an event is of our mode and of our own account: a Connect event names its account."""
         return event.livemode == self.livemode and event.account is None
 
-    def _read(self, event: StripeEvent, attempts: int = 0) -> _Item:
+    def _read(self, id_: str, told: StripeEvent | bytes, attempts: int) -> _Item:
         try:
-            return _Item(event, translate(event, self.vocabulary), None, attempts)
+            event = read_event(told) if isinstance(told, bytes) else told
+            return _Item(id_, translate(event, self.vocabulary), None, attempts)
         except Exception as error:  # noqa: BLE001 - whatever it is, the event must be kept
-            return _Item(event, None, _line(error), attempts)
+            return _Item(id_, None, _line(error), attempts)
 
     def _store(
         self,
@@ -174,7 +183,7 @@ class Inbox:
         for event in ours:
             state, attempts, due_at = known.get(event.id, new)
             if state is EventState.FAILED and (due_at or now) <= now:
-                fresh.append(self._read(event, attempts))
+                fresh.append(self._read(event.id, event, attempts))
         self._apply(tx, fresh, source=source, now=now)
 
     def _apply(self, tx: Tx, items: Sequence[_Item], *, source: Source, now: datetime) -> None:
@@ -188,7 +197,7 @@ class Inbox:
 
         def refused(item: _Item, error: Exception) -> None:
             marks.append(_failed(item, _line(error), now))
-            log.error("event.failed", event_id=item.event.id, exc_info=error)
+            log.error("event.failed", event_id=item.id, exc_info=error)
 
         applied = together_or_apart(tx, readable, apply, refused)
         marks += [_done(each) for part in applied for each in part]
@@ -230,16 +239,16 @@ _STATES = {
 
 def _done(item: _Item) -> Mark:
     outcome = item.translation.outcome if item.translation else Outcome.IGNORED
-    return Mark(id=item.event.id, state=_STATES[outcome], attempts=item.attempts)
+    return Mark(id=item.id, state=_STATES[outcome], attempts=item.attempts)
 
 
 def _failed(item: _Item, error: str, now: datetime) -> Mark:
     attempts = item.attempts + 1
     wait_ms = retry_after_ms(attempts)
     if wait_ms is None:
-        return Mark(id=item.event.id, state=EventState.DEAD, attempts=attempts, error=error)
+        return Mark(id=item.id, state=EventState.DEAD, attempts=attempts, error=error)
     return Mark(
-        id=item.event.id,
+        id=item.id,
         state=EventState.FAILED,
         attempts=attempts,
         next_attempt_at=now + timedelta(milliseconds=wait_ms),
@@ -274,7 +283,11 @@ def _count_strangers(tx: Tx, strangers: Sequence[StripeEvent], now: datetime) ->
             log.error("event.quarantined", subject=subject)
 
 
+# What these say are words of ours. The standard library quotes what it was given.
+_WORDED = (StatementFailed, MalformedBody, Unclear, UnreadableInvoice, UnreadableObject)
+
+
 def _line(error: Exception) -> str:
     """One line for the row and the log: what went wrong, never what the event said."""
-    words = str(error) if isinstance(error, StatementFailed | ValueError) else ""
+    words = str(error) if isinstance(error, _WORDED) else ""
     return f"{type(error).__name__}: {words}"[:300] if words else type(error).__name__

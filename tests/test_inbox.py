@@ -2,9 +2,10 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from typing import NoReturn
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from reconciler.apply import Policy
 from reconciler.core.observation import Source
@@ -108,6 +109,42 @@ def test_it_lets_no_repetition_spoil_the_back_off(database: Database) -> None:
         row = queries.event(tx, "evt_1") or {}
     # At once, and 5, 20, 80 and 320 s after the one before.
     assert (row["state"], row["attempts"]) == ("failed", 5)
+
+
+def test_it_lets_one_body_that_can_not_be_read_fail_alone(database: Database) -> None:
+    """A stored body that is no event any more fails like any other event; those beside it are applied."""
+    inbox = Inbox(db=database)
+    told = [_told(f"evt_{n}", f"pi_{n}") for n in range(3)]
+    inbox.accept(told, source=Source.POLL, now=NOW)
+    rows = tables.stripe_events
+    failed = update(rows).values(state="failed", attempts=1, next_attempt_at=NOW)
+    with database.writing() as tx:
+        tx.execute(failed)
+        tx.execute(update(rows).where(rows.c.id == "evt_1").values(body=b"{"))
+
+    for day in range(1, 10):
+        inbox.retry_due(now=NOW + timedelta(days=day))
+
+    with database.reading() as tx:
+        row = queries.event(tx, "evt_1") or {}
+    assert _states(database) == {"evt_0": "applied", "evt_1": "dead", "evt_2": "applied"}
+    assert row["error"] == "MalformedBody: The body is not JSON."
+
+
+def test_it_keeps_no_words_that_may_quote_an_event(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An error of the standard library's is kept by its name alone: it repeats what it was given."""
+
+    def stumbles(*_: object) -> NoReturn:
+        int("ada@example.com")
+        raise AssertionError
+
+    monkeypatch.setattr("reconciler.inbox.translate", stumbles)
+    Inbox(db=database).accept([_told("evt_1", "pi_1")], source=Source.POLL, now=NOW)
+
+    with database.reading() as tx:
+        assert (queries.event(tx, "evt_1") or {})["error"] == "ValueError"
 
 
 def test_it_keeps_the_exact_bytes(database: Database) -> None:

@@ -1,6 +1,7 @@
 """Does the process answer, can it store an event, and when did a good or a bad webhook last come in?"""
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,7 +15,9 @@ from webhook.threads import BoundedThreads
 from webhook.wiring import Inbox
 
 _SAVE_EVERY_S = 10.0
-_STORAGE_TIMEOUT_S = 2.0
+# Longer than a writer waits for its turn: what takes longer than that hangs.
+_SAVE_TIMEOUT_S = 9.0
+_READY_TIMEOUT_S = 2.0
 
 log = structlog.get_logger(__name__)
 
@@ -44,13 +47,22 @@ class Health:
     """Counts webhooks in memory and saves the counts now and then.
 
     A stranger can send bad webhooks as fast as the network allows; they must not become as many writes.
-    Storage is asked in a thread of its own, so that probes take no place from events.
+    Storage is asked in threads of our own, so that probes take no place from events, and wait for no counts.
     """
 
-    def __init__(self, inbox: Inbox, *, save_every_s: float = _SAVE_EVERY_S) -> None:
+    def __init__(
+        self,
+        inbox: Inbox,
+        *,
+        save_every_s: float = _SAVE_EVERY_S,
+        save_timeout_s: float = _SAVE_TIMEOUT_S,
+    ) -> None:
         self._inbox = inbox
         self._save_every_s = save_every_s
-        self._threads = BoundedThreads(1, name="health")
+        self._save_timeout_s = save_timeout_s
+        self._probes = BoundedThreads(1, name="ready")
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="health")
+        self._saving: asyncio.Task[None] | None = None
         self._unsaved = Tally()
 
     def count_good(self, now: datetime) -> None:
@@ -69,14 +81,33 @@ class Health:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._save_every_s):
                     await stopping.wait()
-        await self.save()
-        await self._threads.close()
+        # One that still hangs was waited for already, and nobody must end later for it.
+        if self._saving is None or self._saving.done():
+            await self.save()
+        await asyncio.to_thread(self._writer.shutdown)
+        await self._probes.close()
 
     async def save(self) -> None:
-        """Store what was counted since the last time; what can't be stored is kept for the next time."""
-        unsaved, self._unsaved = self._unsaved, Tally()
-        if unsaved == Tally():
+        """Store what was counted since the last time; what can't be stored is kept for the next time.
+
+        A write that hangs is not waited for for ever. Only its end says whether its counts are stored, so nothing else is
+        written before.
+        """
+        if not await self._has_ended() or self._unsaved == Tally():
             return
+        unsaved, self._unsaved = self._unsaved, Tally()
+        self._saving = asyncio.create_task(self._store(unsaved))
+        if not await self._has_ended():
+            log.warning("webhook_health.save_hangs", waited_s=self._save_timeout_s)
+
+    async def _has_ended(self) -> bool:
+        """Whether the last write is over, if need be in a moment."""
+        if self._saving is None:
+            return True
+        ended, _ = await asyncio.wait([self._saving], timeout=self._save_timeout_s)
+        return bool(ended)
+
+    async def _store(self, unsaved: Tally) -> None:
         record = partial(
             self._inbox.record_webhook_health,
             good=unsaved.good,
@@ -86,7 +117,7 @@ class Health:
             last_bad_reason=unsaved.last_bad_reason,
         )
         try:
-            await self._threads.run(record, timeout_s=_STORAGE_TIMEOUT_S)
+            await asyncio.get_running_loop().run_in_executor(self._writer, record)
         except Exception as error:  # noqa: BLE001 - counting must outlive whatever storage does
             self._unsaved = unsaved.followed_by(self._unsaved)
             log.warning("webhook_health.save_failed", error=type(error).__name__)
@@ -103,7 +134,7 @@ class Health:
 
     async def _is_ready(self) -> bool:
         try:
-            return await self._threads.run(self._inbox.is_ready, timeout_s=_STORAGE_TIMEOUT_S)
+            return await self._probes.run(self._inbox.is_ready, timeout_s=_READY_TIMEOUT_S)
         except Exception as error:  # noqa: BLE001 - whatever went wrong, it is not ready
             log.warning("readiness.check_failed", error=type(error).__name__)
             return False

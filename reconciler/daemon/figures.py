@@ -26,7 +26,8 @@ log = structlog.get_logger(__name__)
 FRESH_S: Final = 5.0
 # Prometheus itself gives up after 10 s.
 PATIENCE_S: Final = 2.0
-# The moment of a decision is taken before its transaction waits for its turn: younger ones may not be there yet.
+# The moment of a decision is taken before its transaction waits for its turn: younger ones may not be there yet. Longer than the
+# outbox waits with a summary: what comes later than that is never counted, and nobody waits for a count.
 SETTLED: Final = timedelta(minutes=1)
 _WAITING: Final = (EventState.DEFERRED, EventState.FAILED, EventState.DEAD, EventState.QUARANTINED)
 _AWAY: Final[metrics.Values] = MappingProxyType({metrics.DATABASE_UP: {(): 0.0}})

@@ -9,6 +9,7 @@ from typing import Final
 from reconciler.daemon.pulse import beat
 from reconciler.db import deliveries, sightings, sweeps, touched
 from reconciler.outbox import TICK_S, Outbox
+from reconciler.outbox.batches import close_deserted
 from reconciler.poll import (
     Depth,
     Poller,
@@ -143,18 +144,21 @@ def _of_what_waits(poller: Poller, timing: Timing) -> list[Job]:
 
 
 def _forget(poller: Poller) -> None:
-    """Delete what nobody will ask for any more."""
+    """Delete what nobody will ask for any more, and close what nothing would ever close."""
     before = poller.now() - KEPT
     with recorded(poller, "forget"):
         with poller.db.writing() as tx:
             sweeps.forget(tx, before)
+        close_deserted(poller.db, poller.now())
         for forget in (sightings.forget, deliveries.forget, touched.forget):
             _forget_all(poller, forget, before)
 
 
 def _forget_all(poller: Poller, forget: Callable[..., int], before: datetime) -> None:
-    """Delete in many small transactions, so that nobody waits for long."""
+    """Delete in many small transactions, so that nobody waits for long. Raises Stopped."""
     while True:
+        beat()
+        poller.gateway.wait(0)
         with poller.db.writing() as tx:
             if not forget(tx, before, limit=FORGET_AT_ONCE):
                 return

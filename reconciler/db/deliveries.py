@@ -10,7 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, literal_column, select, update
+from sqlalchemy import Update, bindparam, delete, exists, func, literal_column, select, update
 
 from reconciler.db.push_tables import deliveries, push_subscriptions
 from reconciler.db.session import Tx
@@ -162,10 +162,10 @@ def claim(tx: Tx, ids: Iterable[int], *, token: str, until: datetime) -> None:
         )
 
 
-def mark(tx: Tx, marks: Sequence[Mark], *, token: str | None, now: datetime) -> int:
-    """Say how messages went, where the token is still theirs; returns for how many it was. None: nobody has claimed them."""
+def mark(tx: Tx, marks: Sequence[Mark], *, token: str | None, now: datetime) -> None:
+    """Say how messages went, where the token is still theirs. None: nobody has claimed them."""
     if not marks:
-        return 0
+        return
     rows = [
         {
             "mark_id": each.id,
@@ -180,7 +180,7 @@ def mark(tx: Tx, marks: Sequence[Mark], *, token: str | None, now: datetime) -> 
         for each in marks
     ]
     statement = _MARK_DUE if token is None else _MARK
-    return int(tx.execute(statement, rows).rowcount)
+    tx.execute(statement, rows)
 
 
 def _marking() -> Any:
@@ -203,20 +203,45 @@ def fail_all(tx: Tx, subscription_ids: Iterable[int], *, reason: str, now: datet
     """End all that waits for browsers to which nothing can be sent."""
     wanted = sorted(subscription_ids)
     if wanted:
-        tx.execute(
-            update(deliveries)
-            .where(
-                _columns.subscription_id.in_(wanted),
-                _WAITS,
-            )
-            .values(
-                state=DeliveryState.FAILED.value,
-                reason=reason[:REASON_MAX],
-                ended_at=now,
-                claim=None,
-                claimed_until=None,
-            )
-        )
+        ending = _ending(DeliveryState.FAILED, reason, now)
+        tx.execute(ending.where(_columns.subscription_id.in_(wanted)))
+
+
+def overdue(tx: Tx, before: datetime, now: datetime, *, limit: int) -> list[int]:
+    """Messages that are due, and tell of something older than a moment."""
+    asked = (
+        select(_columns.id)
+        .join(notifications, notifications.c.id == _columns.notification_id)
+        .where(_WAITS, _columns.due_at <= now, notifications.c.stripe_at < before)
+    )
+    return list(tx.scalars(asked.order_by(_columns.id).limit(limit)))
+
+
+def expire(tx: Tx, ids: Iterable[int], *, reason: str, now: datetime) -> None:
+    """End messages that are not sent any more."""
+    wanted = sorted(ids)
+    if wanted:
+        ending = _ending(DeliveryState.EXPIRED, reason, now)
+        tx.execute(ending.where(_columns.id.in_(wanted)))
+
+
+def _ending(state: DeliveryState, reason: str, now: datetime) -> Update:
+    ended = {"state": state.value, "reason": reason[:REASON_MAX], "ended_at": now}
+    return update(deliveries).where(_WAITS).values(**ended, claim=None, claimed_until=None)
+
+
+def waits_beyond(tx: Tx, after: datetime) -> bool:
+    """Whether a message waits for a moment later than that."""
+    return tx.scalar(select(exists().where(_WAITS, _columns.due_at > after))) is True
+
+
+def bring_forward(tx: Tx, after: datetime, to: datetime, *, limit: int) -> int:
+    """Let messages that wait for a moment later than `after` be due at `to`; returns how many that were."""
+    late = select(_columns.id).where(_WAITS, _columns.due_at > after).limit(limit)
+    found = list(tx.scalars(late))
+    if found:
+        tx.execute(update(deliveries).where(_columns.id.in_(found)).values(due_at=to))
+    return len(found)
 
 
 def put_off(tx: Tx, host: str, users: Iterable[str], until: datetime) -> None:

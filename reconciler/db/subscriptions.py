@@ -12,6 +12,7 @@ from typing import Any, Final, TypedDict
 
 from sqlalchemy import ColumnElement, delete, func, select, update
 
+from reconciler.db.members import one_of
 from reconciler.db.push_tables import deliveries, push_subscriptions
 from reconciler.db.session import Tx
 
@@ -129,6 +130,12 @@ def of_user(tx: Tx, user_id: str) -> list[Browser]:
 def is_there(tx: Tx, subscription_id: int) -> bool:
     """Whether a browser is still known, under the same user."""
     return tx.scalar(select(_columns.id).where(_columns.id == subscription_id)) is not None
+
+
+def hosts(tx: Tx, among: Iterable[str]) -> set[str]:
+    """Those of these push services behind which there is a browser that can be sent to."""
+    mine = one_of(_columns.host, set(among)), _columns.state == ACTIVE
+    return set(tx.scalars(select(_columns.host).where(*mine).distinct()))
 
 
 def quarantine(

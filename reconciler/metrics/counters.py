@@ -71,6 +71,12 @@ _PUSH_ANSWERS: Final = Counter(
     registry=None,
 )
 
+_PUSH_EXPIRED: Final = Counter(
+    "reconciler_push_expired",
+    "Notifications, and messages of them to browsers, that were dropped because their news was too old.",
+    registry=None,
+)
+
 Instruments: TypeAlias = Sequence[Collector]
 
 OF_SERVE: Final[Instruments] = (_WEBHOOKS, _WEBHOOK_DURATION)
@@ -83,6 +89,7 @@ OF_DAEMON: Final[Instruments] = (
     _PAYMENTS,
     _PAYMENT_LATENESS,
     _PUSH_ANSWERS,
+    _PUSH_EXPIRED,
 )
 
 
@@ -148,3 +155,8 @@ def push_expected(answers: Iterable[str]) -> None:
 def push_answered(answer: str) -> None:
     """Count a message by the answer of its push service."""
     _PUSH_ANSWERS.labels(answer).inc()
+
+
+def push_expired(many: int) -> None:
+    """Count news that was dropped because it was too old."""
+    _PUSH_EXPIRED.inc(many)

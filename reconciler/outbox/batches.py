@@ -11,6 +11,7 @@ from typing import Final
 
 import structlog
 
+from reconciler import metrics
 from reconciler.core.exceptions import ExceptionKind
 from reconciler.db import alerts, deliveries, outbox, subscriptions
 from reconciler.db.deliveries import DeliveryState, Due, Mark
@@ -27,6 +28,9 @@ LEASE: Final = timedelta(seconds=60)
 # So many in a row that a push service did not answer: it is left alone for a while.
 SILENT_MAX: Final = 16
 SILENT_FOR: Final = timedelta(seconds=30)
+# So many alerts are looked at in a night.
+_ALERTS_MAX: Final = 500
+_TOO_OLD: Final = "too old"
 _BAD: Final = frozenset({Answer.BAD_KEY, Answer.BAD_ENDPOINT})
 
 
@@ -50,6 +54,7 @@ def claim(db: Database, terms: Terms, host: str, now: datetime) -> Batch | None:
         deliveries.mark(tx, list(ended.values()), token=None, now=now)
         dues = [each for each in found if each.id not in ended][: 1 if is_probe else BATCH]
         deliveries.claim(tx, (each.id for each in dues), token=token, until=now + LEASE)
+    metrics.push_expired(sum(each.reason == _TOO_OLD for each in ended.values()))
     if not found:
         return None
     return Batch(host=host, token=token, dues=tuple(dues), is_probe=is_probe)
@@ -86,7 +91,7 @@ def _end(due: Due, terms: Terms, now: datetime) -> tuple[DeliveryState, str] | N
     if due.browser is None:
         return DeliveryState.GONE, "the browser has unsubscribed"
     if terms.expires_at(due.stripe_at) <= now:
-        return DeliveryState.EXPIRED, "too old"
+        return DeliveryState.EXPIRED, _TOO_OLD
     if due.browser != subscriptions.ACTIVE:
         return DeliveryState.FAILED, "the browser's subscription can't be used"
     if due.vapid_key != terms.vapid_key:
@@ -123,6 +128,7 @@ def settle(  # noqa: PLR0913 - a batch, and what it came to
             is_new = _open_alert(tx, batch, results, now)
         elif accepted and batch.is_probe:
             alerts.close_alerts(tx, kind=ExceptionKind.PUSH_REFUSED, subjects=[batch.host], now=now)
+    metrics.push_expired(sum(each.state is DeliveryState.EXPIRED for each in marks))
     if is_new:
         log.error("push.refused", host=batch.host, status=_refusal(results))
     log.info(
@@ -132,6 +138,31 @@ def settle(  # noqa: PLR0913 - a batch, and what it came to
         left=len(results) - len(answers),
     )
     return now + PROBE_EVERY if at_fault else _closed_until(results, now)
+
+
+def expire(db: Database, before: datetime, now: datetime) -> int:
+    """End messages of news older than a moment, while nothing can be sent; returns how many that were, a batch at most."""
+    with db.reading() as tx:
+        waits = bool(deliveries.overdue(tx, before, now, limit=1))
+    if not waits:
+        return 0
+    with db.writing() as tx:
+        late = deliveries.overdue(tx, before, now, limit=BATCH)
+        deliveries.expire(tx, late, reason=_TOO_OLD, now=now)
+    metrics.push_expired(len(late))
+    return len(late)
+
+
+def close_deserted(db: Database, now: datetime) -> None:
+    """Close the alerts of push services behind which no browser is left: nothing would ever be tried there again."""
+    kind = ExceptionKind.PUSH_REFUSED
+    with db.writing() as tx:
+        refusing = alerts.subjects(tx, kind=kind)
+        left = subscriptions.hosts(tx, refusing)
+        deserted = sorted(refusing - left)[:_ALERTS_MAX]
+        alerts.close_alerts(tx, kind=kind, subjects=deserted, now=now)
+    if deserted:
+        log.info("push.deserted", hosts=len(deserted))
 
 
 def _end_browsers(tx: Tx, results: Sequence[Result], now: datetime) -> None:

@@ -9,6 +9,7 @@ from typing import Final
 
 import structlog
 
+from reconciler import metrics
 from reconciler.core.observation import moment, ms
 from reconciler.db import outbox
 from reconciler.db.outbox import FAILED_ATTEMPT, SUMMARY, NoticeState, Pending, Place
@@ -20,7 +21,8 @@ log = structlog.get_logger(__name__)
 BATCH: Final = 50
 DELIVERIES_MAX: Final = 200
 SUMMARY_EVERY: Final = timedelta(minutes=15)
-# The moment of a decision is taken before its transaction waits for its turn: younger ones may not be there yet.
+# The moment of a decision is taken before its transaction waits for its turn: younger ones may not be there yet. What takes longer
+# is told with the next summary.
 SETTLED: Final = timedelta(seconds=10)
 
 
@@ -36,6 +38,7 @@ def spread(db: Database, terms: Terms, now: datetime) -> int:
         outbox.send_to(tx, places, now=now)
         for state in NoticeState:
             outbox.conclude(tx, (id_ for id_, each in states.items() if each is state), state)
+    metrics.push_expired(sum(each is NoticeState.EXPIRED for each in states.values()))
     log.info("notifications.spread", notifications=len(states), deliveries=_many(places))
     return len(states)
 
@@ -77,24 +80,24 @@ def expire(db: Database, before: datetime) -> int:
     with db.writing() as tx:
         late = outbox.overdue(tx, before, limit=BATCH)
         outbox.conclude(tx, late, NoticeState.EXPIRED)
+    metrics.push_expired(len(late))
     return len(late)
 
 
-def sum_up(db: Database, terms: Terms, now: datetime) -> bool:
-    """Tell finance how much needs a person, if more does than when it was last told; returns whether it was."""
+def sum_up(db: Database, terms: Terms, now: datetime) -> None:
+    """Tell finance how much needs a person, if more does than when it was last told."""
     if not terms.finance_users:
-        return False
+        return
     until = now - SETTLED
     with db.reading() as tx:
         if not _is_new(tx, until):
-            return False
+            return
     with db.writing() as tx:
         if not _is_new(tx, until):
-            return False
+            return
         milestone = f"{SUMMARY}:{_quarter(until).isoformat()}"
         count = outbox.summarise(tx, terms.finance_users, milestone=milestone, until=until, now=now)
     log.info("exceptions.summed_up", open=count)
-    return True
 
 
 def _is_new(tx: Tx, until: datetime) -> bool:

@@ -29,7 +29,7 @@ log = structlog.get_logger(__name__)
 Send: TypeAlias = Callable[[Subscription, Message, datetime], Sent]
 
 AT_ONCE: Final = 8
-# What is not sent by then is left for the next batch: a claim must not run out while a message is on its way.
+# What is not begun by then is left for the next batch: the rest of the lease is for what is on its way, and for writing down.
 SEND_WITHIN_S: Final = 40.0
 # So that a lane that has much to send leaves its place to others that wait for one.
 LANE_LASTS_S: Final = 60.0
@@ -51,8 +51,8 @@ class Surroundings:
     goes_on: Callable[[], bool]
     stop: threading.Event
     repute: Repute = field(default_factory=Repute)
-    # Whoever writes has it, and nobody begins to send meanwhile: everybody who writes waits for a transaction, which must not
-    # wait in turn for the processor behind two dozen senders.
+    # Whoever writes what grows with the messages has it (claims, their ends, deliveries), and nobody begins to send meanwhile:
+    # everybody who writes waits for a transaction, which must not wait in turn for the processor behind two dozen senders.
     pen: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -122,6 +122,9 @@ class _Run:
         for each in senders:
             while each.is_alive() and self._around.goes_on():
                 each.join(_LOOK_S)
+        # Whoever is still at it must not go on with what others may have claimed by then, should all go on again.
+        with self._lock:
+            self._ends = True
 
     def results(self) -> Iterator[Result]:
         """The batch; what was not sent has no answer, and of what is still on its way nothing is said: its claim runs out."""

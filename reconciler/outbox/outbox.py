@@ -14,8 +14,10 @@ import structlog
 from reconciler import metrics
 from reconciler.db import deliveries
 from reconciler.db.session import StatementFailed, StorageUnavailable
-from reconciler.outbox.fan_out import expire, spread, sum_up
+from reconciler.outbox import batches, fan_out
+from reconciler.outbox.fan_out import spread, sum_up
 from reconciler.outbox.lanes import Surroundings, run_lane
+from reconciler.outbox.outcomes import WAIT_MAX
 from reconciler.push.sending import Answer
 
 log = structlog.get_logger(__name__)
@@ -29,6 +31,11 @@ _ROUNDS_MAX: Final = 40
 # it taken for as long as one transaction follows the other.
 _BREATH_S: Final = 0.05
 _FAILED_FOR: Final = timedelta(seconds=10)
+# A lane that writes to a database that hangs has the pen for longer. The tick must not hang with it.
+_PEN_S: Final = 5.0
+# Whoever did not look for so long can't know whether the clock was set back meanwhile.
+_LOOKED_FOR: Final = timedelta(minutes=1)
+_BROUGHT_AT_ONCE: Final = 200
 
 
 class Outbox:
@@ -39,6 +46,7 @@ class Outbox:
         self._is_set_up = is_set_up
         self._lanes: dict[str, threading.Thread] = {}
         self._closed_until: dict[str, datetime] = {}
+        self._looked_at: datetime | None = None
         self._lock = threading.Lock()
         metrics.push_expected(each.value for each in Answer)
 
@@ -48,11 +56,10 @@ class Outbox:
         if not self._is_set_up:
             self._give_up()
             return
+        self._look_at_clock()
         sum_up(around.db, around.terms, around.now())
         for _ in range(_ROUNDS_MAX):
-            with around.pen:
-                goes_on = around.goes_on() and spread(around.db, around.terms, around.now())
-            if not goes_on:
+            if not self._spread():
                 break
             self._start_lanes()
             around.stop.wait(_BREATH_S)
@@ -65,13 +72,54 @@ class Outbox:
             lane.join(max(0.0, until_s - time.monotonic()))
         return not self._running()
 
+    def _spread(self) -> int:
+        """Look at some of what is new; if a lane is writing for too long, the next tick does."""
+        around = self._around
+        if not around.pen.acquire(timeout=_PEN_S):
+            return 0
+        try:
+            return spread(around.db, around.terms, around.now()) if around.goes_on() else 0
+        finally:
+            around.pen.release()
+
     def _give_up(self) -> None:
         """While nothing can be sent, what is new waits, and what is too old waits no more."""
         around = self._around
         age = timedelta(seconds=around.terms.max_age_s)
         for _ in range(_ROUNDS_MAX):
-            if not around.goes_on() or not expire(around.db, around.now() - age):
+            if not around.goes_on():
                 return
+            now = around.now()
+            fresh = fan_out.expire(around.db, now - age)
+            made = batches.expire(around.db, now - age, now)
+            if not fresh + made:
+                return
+
+    def _look_at_clock(self) -> None:
+        """After a clock that was fast is set right, let nothing wait for the hour that it showed."""
+        now, before = self._around.now(), self._looked_at
+        if before is not None and timedelta(0) <= now - before <= _LOOKED_FOR:
+            self._looked_at = now
+            return
+        if before is not None and now < before:
+            with self._lock:
+                self._closed_until.clear()
+        for _ in range(_ROUNDS_MAX):
+            if not self._brought_forward(now):
+                break
+        self._looked_at = now
+
+    def _brought_forward(self, now: datetime) -> int:
+        """Some of what waits for longer than anything does; what is claimed is on its way perhaps, so all get a lease's time."""
+        around = self._around
+        with around.db.reading() as tx:
+            waits = deliveries.waits_beyond(tx, now + WAIT_MAX)
+        if not waits or not around.goes_on():
+            return 0
+        with around.db.writing() as tx:
+            return deliveries.bring_forward(
+                tx, now + WAIT_MAX, now + batches.LEASE, limit=_BROUGHT_AT_ONCE
+            )
 
     def _start_lanes(self) -> None:
         around, now = self._around, self._around.now()

@@ -14,6 +14,8 @@ RETRY_AFTER_MAX_S: Final = 3600
 REST_MAX_S: Final = 60
 # A push service that takes nothing of ours is asked again that often, with one message.
 PROBE_EVERY: Final = timedelta(minutes=15)
+# No message waits longer than that, whoever asks for it.
+WAIT_MAX: Final = timedelta(seconds=RETRY_AFTER_MAX_S)
 _TOO_MANY: Final = frozenset({429, 503})
 _ENDS: Final = {
     Answer.ACCEPTED: DeliveryState.ACCEPTED,

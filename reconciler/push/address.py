@@ -191,7 +191,12 @@ def _asked(host: str, resolve: Resolve, timeout_s: float) -> tuple[str, ...]:
             _lookups.release()
             done.set()
 
-    threading.Thread(target=ask, name="lookup", daemon=True).start()
+    try:
+        threading.Thread(target=ask, name="lookup", daemon=True).start()
+    except RuntimeError:
+        # No thread is to be had at the moment: nobody would ever give this place back.
+        _lookups.release()
+        raise Unresolved("too many lookups are under way") from None
     if not done.wait(timeout_s) or not found:
         raise Unresolved("DNS gave no answer")
     return found[0]

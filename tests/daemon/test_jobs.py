@@ -6,13 +6,16 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from reconciler.core.exceptions import ExceptionKind
 from reconciler.core.report import RunHead, RunState
 from reconciler.daemon import Timing, jobs_of
 from reconciler.daemon.jobs import FORGET_AT_ONCE
-from reconciler.db import runs, sightings, sweeps, tables, touched
+from reconciler.daemon.pulse import heard_by
+from reconciler.db import alerts, runs, sightings, sweeps, tables, touched
 from reconciler.db.run_tables import reconcile_runs
 from reconciler.db.session import Database
 from reconciler.simulator.api import Request
+from reconciler.stripe_api.problems import Stopped
 from tests.outbox.post import Post
 from tests.poll.account import START_MS, Account
 
@@ -121,6 +124,43 @@ def test_it_forgets_what_no_list_shows_any_more(database: Database) -> None:
 
     with database.reading() as tx:
         assert list(tx.scalars(select(tables.sightings.c.object_id))) == ["pi_young"]
+
+
+def test_it_is_alive_while_it_forgets_and_stops_when_asked(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each part of what is forgotten is a sign of life, and none is begun once the daemon must end."""
+    monkeypatch.setattr("reconciler.daemon.jobs.FORGET_AT_ONCE", 1)
+    account = Account(database)
+    with database.writing() as tx:
+        sightings.remember(tx, {f"pi_{n}": "d" for n in range(5)}, account.ago(37 * DAY_S))
+    jobs = {job.name: job for job in jobs_of(account.poller, Timing(), account.poller)}
+    left = []
+
+    def heard() -> None:
+        with database.reading() as tx:
+            left.append(len(list(tx.scalars(select(tables.sightings.c.object_id)))))
+        if left[-1] == 2:
+            account.stop.set()
+
+    with heard_by(heard), pytest.raises(Stopped):
+        jobs["forget"].work()
+
+    assert left == [5, 4, 3, 2]
+
+
+def test_it_closes_at_night_what_nothing_else_would(database: Database) -> None:
+    """The alert of a push service behind which no browser is left ends with the night."""
+    account = Account(database)
+    kind = ExceptionKind.PUSH_REFUSED
+    with database.writing() as tx:
+        alerts.open_alert(tx, kind=kind, subject="gone", fingerprint="403", now=account.now())
+    jobs = {job.name: job for job in jobs_of(account.poller, Timing(), account.poller)}
+
+    jobs["forget"].work()
+
+    with database.reading() as tx:
+        assert alerts.subjects(tx, kind=kind) == set()
 
 
 KEPT_OF_RUNS = [

@@ -227,7 +227,9 @@ def test_it_goes_on_after_the_clock_was_set_back(post: Post) -> None:
     post.now -= timedelta(days=2)
     _open(post, "i2", counts_from=post.now)
 
-    assert sum_up(post.db, post.terms, post.now + SETTLED)
+    sum_up(post.db, post.terms, post.now + SETTLED)
+
+    assert "pending" in post.notices
 
 
 def test_it_sums_up_nothing_where_finance_has_no_users(post: Post) -> None:

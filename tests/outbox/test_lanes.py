@@ -1,5 +1,6 @@
 """Does each message come to its end, whatever its push service answers, and does nobody wait for another's?"""
 
+import threading
 import time
 from datetime import timedelta
 
@@ -236,6 +237,30 @@ def test_it_writes_down_what_was_taken_when_it_has_to_end(post: Post) -> None:
         ]
 
 
+def test_it_drops_a_batch_for_good_that_it_gave_up(post: Post) -> None:
+    """A lease that lapses and comes back while a push service hangs: what was given up is sent once, by the next lane."""
+    post.crowd(30)
+    with post.services.holding(HOST):
+        post.outbox.tick()
+        while len(post.services.got) < AT_ONCE:
+            time.sleep(0.01)
+        post.stop.set()
+        assert post.outbox.rest(5)
+        post.stop.clear()
+        senders = [each for each in threading.enumerate() if each.name == "push"]
+    for each in senders:
+        each.join(20)
+    old = len(post.services.got)
+
+    post.run()
+    once = len(post.services.got)
+    post.run(after_s=LEASE.total_seconds())
+
+    assert (old, once) == (AT_ONCE, 30)
+    assert len(set(post.services.endpoints)) == 30
+    assert set(post.states) == {"accepted"}
+
+
 def test_it_lets_no_user_silence_a_push_service_for_the_others(post: Post) -> None:
     """Addresses that a push service has never given out are refused one by one: no alert, and the others get theirs."""
     post.crowd(1)
@@ -438,7 +463,7 @@ def test_it_sends_more_than_one_batch(post: Post) -> None:
 
 
 def test_it_sends_nothing_that_is_not_worth_it_any_more(post: Post) -> None:
-    """What grew too old while it waited is dropped, and a failed attempt of which the invoice was paid since."""
+    """What grew too old while it waited is dropped."""
     post.terms = Terms(vapid_key=KEY, max_age_s=3600)
     post.services.answers[HOST] = Sent(Answer.LATER, 503, 3000)
     post.subscribe()
@@ -586,6 +611,17 @@ def test_it_begins_nothing_after_the_end(post: Post) -> None:
 
 
 def test_it_leaves_nothing_claimed_when_it_has_run(post: Post) -> None:
-    """A lane for which nothing is due ends at once and asks nobody."""
-    assert run_lane(HOST, post.around) is None
-    assert post.services.got == []
+    """However its messages were answered, a lane holds none of them behind; one for which nothing is due asks nobody."""
+    for number, (sent, *_) in enumerate(ANSWERS.values()):
+        post.services.answers[post.subscribe(f"u{number}", str(number))] = sent
+        post.notify(f"u{number}")
+    spread(post.db, post.terms, post.now)
+
+    for _ in ANSWERS:
+        run_lane(HOST, post.around)
+    asked = len(post.services.got)
+    closed_until = run_lane(HOST, post.around)
+
+    assert [row["claim"] for row in post.deliveries] == [None] * len(ANSWERS)
+    assert [row["claimed_until"] for row in post.deliveries] == [None] * len(ANSWERS)
+    assert (len(post.services.got), closed_until) == (asked, None)

@@ -102,3 +102,20 @@ def test_it_waits_for_dns_only_so_long() -> None:
     over.set()
 
     assert said == {"DNS gave no answer", "too many lookups are under way"}
+
+
+def test_it_gives_its_place_back_when_no_thread_is_to_be_had(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A machine without a free thread costs those lookups, and none after them."""
+
+    def refuses(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuses)
+        for _ in range(40):
+            with pytest.raises(Unresolved):
+                resolved("fcm.googleapis.com", lambda _: ["142.250.1.1"])
+
+    assert resolved("fcm.googleapis.com", lambda _: ["142.250.1.1"]) == ("142.250.1.1",)

@@ -1,7 +1,9 @@
-"""Does docs/security.md promise only what a test shows?"""
+"""Do docs/security.md and docs/reliability.md promise only what a test shows?"""
 
 import re
 from pathlib import Path
+
+from tests.torture.suites import SUITES
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -19,3 +21,16 @@ def test_it_names_tests_that_are_there() -> None:
     assert len(named) >= len(rows) > 20
     assert missing == []
     assert bare == []
+
+
+def test_it_names_files_that_are_there() -> None:
+    """Each file and directory of tests that a table of docs/reliability.md names exists, and each suite of the torture."""
+    text = (ROOT / "docs" / "reliability.md").read_text()
+    rows = "\n".join(line for line in text.splitlines() if line.startswith("| "))
+    files = set(re.findall(r"`([a-z_/]+(?:\.py|/))`", rows))
+    suites = set(re.findall(r"`torture/([a-z]+)`", rows))
+
+    missing = [each for each in sorted(files) if not (ROOT / "tests" / each).exists()]
+    assert len(files) > 80
+    assert missing == []
+    assert suites <= set(SUITES)

@@ -21,6 +21,7 @@ class FakeInbox:
     is_away: bool = False
     is_broken: bool = False
     pause_s: float = 0.0
+    save_pause_s: float = 0.0
     ids: set[str] = field(default_factory=set)
     bodies: list[bytes] = field(default_factory=list)
     doors: set[tuple[Source, datetime]] = field(default_factory=set)
@@ -60,6 +61,7 @@ class FakeInbox:
         last_bad_reason: str,
     ) -> None:
         """Add to the counts, as the real one does."""
+        time.sleep(self.save_pause_s)
         self._check()
         seen = Tally(
             good=good,

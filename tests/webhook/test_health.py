@@ -5,6 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from starlette.requests import Request
 from starlette.testclient import TestClient
 
 from tests.webhook.fake_inbox import FakeInbox
@@ -77,3 +78,42 @@ def test_it_keeps_counts_that_could_not_be_saved() -> None:
     assert inbox.health == Tally(
         good=1, bad=1, last_good_at=NOON, last_bad_at=LATER, last_bad_reason="signature_stale"
     )
+
+
+@pytest.mark.parametrize("is_away", [False, True])
+def test_it_waits_for_the_word_of_a_write_that_hangs(is_away: bool) -> None:
+    """A write that is given up may be stored all the same: its counts are kept only once it has failed."""
+    inbox = FakeInbox(save_pause_s=0.3, is_away=is_away)
+
+    async def count_while_a_write_hangs() -> None:
+        health = Health(inbox, save_every_s=0.05, save_timeout_s=0.05)
+        stopping = asyncio.Event()
+        saving = asyncio.create_task(health.keep_saving(stopping))
+        health.count_good(NOON)
+        await asyncio.sleep(0.2)
+        health.count_bad(LATER, "signature_stale")
+        await asyncio.sleep(0.3)
+        inbox.is_away, inbox.save_pause_s = False, 0.0
+        stopping.set()
+        await saving
+
+    asyncio.run(count_while_a_write_hangs())
+
+    assert (inbox.health.good, inbox.health.bad) == (1, 1)
+
+
+def test_it_answers_probes_while_a_write_hangs() -> None:
+    """Counts that wait for the database keep no probe waiting."""
+    inbox = FakeInbox(save_pause_s=0.3)
+
+    async def ask_while_a_write_hangs() -> tuple[int, int]:
+        health = Health(inbox)
+        health.count_good(NOON)
+        saving = asyncio.create_task(health.save())
+        await asyncio.sleep(0.05)
+        answer = await health.answer_ready(Request({"type": "http"}))
+        saves = inbox.health_saves
+        await saving
+        return answer.status_code, saves
+
+    assert asyncio.run(ask_while_a_write_hangs()) == (200, 0)
