@@ -254,6 +254,20 @@ def test_it_asks_for_a_read_once_and_takes_the_answer(database: Database) -> Non
     assert "charge" not in left
 
 
+@pytest.mark.parametrize("is_asked_before", [True, False])
+def test_it_takes_no_list_for_an_answer_about_refunds(
+    database: Database, *, is_asked_before: bool
+) -> None:
+    """A list tells how much of a charge was given back and not by which refunds: who asks for these is not answered by it."""
+    charge = b.charge(refunded_minor=1000)
+    if is_asked_before:
+        _apply(database, [b.event(charge)])
+
+    _apply(database, [b.read(charge, 60)])
+
+    assert ("charge", "ch_1") in _fetches(database)
+
+
 def test_it_keeps_no_read_that_told_nothing(database: Database) -> None:
     """Reading an unchanged final payment again writes no observation and no payment."""
     _apply(database, [b.event(b.intent())])

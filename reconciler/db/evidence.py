@@ -123,6 +123,17 @@ def unfold(row: Row) -> tuple[Observation, Observation]:
     )
 
 
+def answers(observation: Observation) -> bool:
+    """Whether a read tells all that its object can be read for.
+
+    A charge that stands in a list of payments says how much was given back, and not by which refunds.
+    """
+    match observation.projection:
+        case ChargeSeen(refunds_listed=False, refunded_minor=refunded_minor) if refunded_minor:
+            return False
+    return observation.is_read
+
+
 def settle_fetches(
     tx: Tx,
     seen: Iterable[Observation],
@@ -136,7 +147,7 @@ def settle_fetches(
     answered = {
         (kind, each.projection.id)
         for each in seen
-        if each.is_read and (kind := kind_of(each.projection)) in readable
+        if answers(each) and (kind := kind_of(each.projection)) in readable
     }
     again = _answer(tx, answered, books, now) if answered else []
     _withdraw(tx, questions.withdrawn - answered)

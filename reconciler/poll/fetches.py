@@ -129,8 +129,8 @@ def read_one(poller: Poller, fetch: Fetch, taking: Taking = SWEPT) -> None:
 def _settle(
     tx: Tx, fetch: Fetch, seen: Sequence[Observation], began: datetime, now: datetime
 ) -> None:
-    """Mark what waited for the read; one that told nothing of ours is answered too."""
-    if fetch.object_id not in {each.projection.id for each in seen}:
+    """Mark what waited for the read; one that told nothing of ours, or not all that it could have, is answered too."""
+    if fetch.object_id not in {each.projection.id for each in seen if evidence.answers(each)}:
         evidence.drop(tx, fetch)
     waiting = events.deferred_about(tx, [fetch.object_id])
     # An event that came in while we read may tell of something later than the answer does.

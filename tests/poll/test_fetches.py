@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from reconciler.db import evidence, queries, tables
+from reconciler.db import evidence, payments, queries, tables
 from reconciler.db.session import Database
 from reconciler.poll import RecentSweep, read_due, sweep_recent
-from reconciler.simulator import objects, till
+from reconciler.poll.fetches import SWEPT, read_these
+from reconciler.simulator import objects, returns, till
 from reconciler.simulator.api import Request
 from reconciler.simulator.faults import Fault, FaultKind
 from reconciler.simulator.world import Json
@@ -157,6 +158,43 @@ def test_it_reads_for_a_thin_event_though_a_list_was_faster(
     assert read_due(account.poller) == 1
     assert _event(database) == ("applied", 0)
     assert account.poller.inbox.retry_due(now=account.now()) == 0
+
+
+def test_it_still_reads_refunds_when_the_payment_was_read(
+    account: Account, database: Database
+) -> None:
+    """With a payment comes its charge, and what was given back of it; the refunds are read all the same, if not in this round."""
+    paid = _paid(account)
+    account.tell(_thin(account, paid))
+    account.wait(1)
+    returns.refund(account.world, paid, 400)
+    account.tell(*(h for h in _told(account) if h["type"] == "charge.refunded"))
+    with database.reading() as tx:
+        [first, _] = evidence.due(tx, account.now(), limit=2)
+
+    read_these(account.poller, [first], SWEPT)
+    between = set(_waits(account))
+    read_due(account.poller)
+
+    with database.reading() as tx:
+        found = payments.summaries(tx, [paid])[paid].refunded_minor
+    charge = till.charge_of(account.world, paid)["id"]
+    assert (first.object_id, between) == (paid, {charge})
+    assert (found, _waits(account)) == (400, {})
+
+
+def test_it_asks_once_for_refunds_that_nobody_tells(account: Account, database: Database) -> None:
+    """A charge that comes without its refunds although it was read by its id is no question for ever."""
+    paid = _paid(account)
+    returns.refund(account.world, paid, 400)
+    charge = till.charge_of(account.world, paid)
+    account.world.save({**charge, "refunds": {"object": "list", "data": []}})
+    _ask(database, account, ("charge", str(charge["id"])))
+
+    read = [read_due(account.poller) for _ in range(3)]
+
+    # The charge, the payment that it names, and nothing more.
+    assert (read, _waits(account)) == ([1, 1, 0], {})
 
 
 def test_it_asks_once_more_about_a_contested_word(account: Account, database: Database) -> None:
