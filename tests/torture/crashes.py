@@ -29,7 +29,7 @@ DIED_WITHIN_S: Final = 25.0
 CALM_WITHIN_S: Final = 60.0
 _SWEEPS: Final = ("events", "money", "recent", "open", "invoices")
 # Threads race: a point by which a whole run came so often may be passed a little less often in the next one.
-_SURELY: Final = 0.7
+_SURELY: Final = 0.5
 
 
 @dataclass

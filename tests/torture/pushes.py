@@ -15,7 +15,7 @@ from sqlalchemy import func, select, update
 
 from reconciler.core.observation import Source
 from reconciler.db.push_tables import deliveries, push_subscriptions
-from reconciler.db.tables import notifications
+from reconciler.db.tables import leases, notifications
 from reconciler.inbox import Inbox
 from reconciler.outbox.batches import BATCH
 from reconciler.push.keys import VapidKey, new_key, pem
@@ -85,9 +85,10 @@ def mail() -> Iterator[Mail]:
 
 
 def wait_until_sent(ground: Ground, daemon: Victim) -> None:
-    """Wait until nothing waits to be sent. Raises Unfit."""
+    """Wait until the daemon leads, and nothing waits to be sent. Raises Unfit."""
+    # One that is asked to end before it has begun dies of the signal, as any program does.
     wait_until(
-        lambda: not _waiting(ground),
+        lambda: _is_led(ground) and not _waiting(ground),
         _SENT_WITHIN_S,
         lambda: f"{_waiting(ground)} messages are never sent: {daemon.last_words()}",
     )
@@ -113,6 +114,11 @@ def unsent(ground: Ground, clean: set[tuple[str, str]], now: Counter[tuple[str, 
     if states - {"accepted", "expired"}:
         found.append(f"deliveries are {sorted(states)}")
     return found
+
+
+def _is_led(ground: Ground) -> bool:
+    with ground.db.reading() as tx:
+        return bool(tx.scalar(select(leases.c.expires_at > datetime.now(UTC))))
 
 
 def _waiting(ground: Ground) -> int:
