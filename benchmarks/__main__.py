@@ -28,6 +28,9 @@ F = TypeVar("F")
 def main() -> None:
     """Run the benchmarks that are named, or all."""
     asked = _parser().parse_args()
+    # What can't be written must not be found out after an hour.
+    for place in (asked.chart, asked.json):
+        place.parent.mkdir(parents=True, exist_ok=True)
     print(f"python -m benchmarks {shlex.join(sys.argv[1:])}".rstrip())
     print(*machine.described(), sep="\n")
     kinds = ("SQLite", "PostgreSQL") if asked.both else ("SQLite",)

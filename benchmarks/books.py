@@ -26,13 +26,6 @@ def fresh_sqlite() -> Iterator[Books]:
 
 
 @contextmanager
-def fresh_postgresql() -> Iterator[Books]:
-    """A schema that goes away with the block, on the server in TEST_DATABASE_URL or on one of our own."""
-    with many_postgresql() as fresh:
-        yield fresh()
-
-
-@contextmanager
 def many_sqlite() -> Iterator[Callable[[], Books]]:
     """A function that gives another file each time; all go away with the block."""
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""`payments list | show`: what did Stripe say?"""
+"""`payments list | show`: what did Stripe say? (`refresh` asks it again: see `refreshing`.)"""
 
 import typer
 

@@ -195,7 +195,11 @@ def _resumable(db: Database, run_id: int) -> int:
 
 def _leave_to_daemon(db: Database, run_id: int) -> None:
     with db.writing() as tx:
-        queued.leave_to_daemon(tx, run_id)
+        is_left = queued.leave_to_daemon(tx, run_id)
+    if not is_left:
+        # It has come to its end since it was looked at, or somebody is at work on it.
+        _resumable(db, run_id)
+        raise Refused(going_on(run_id))
     say(f"Run {run_id} waits for the daemon: `reconciler runs show {run_id}` tells how it goes.")
 
 

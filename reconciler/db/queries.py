@@ -132,6 +132,15 @@ def payments(tx: Tx, *, status: str | None = None, limit: int = 50) -> Found:
     return _found(tx, asked if status is None else asked.where(column.status == status))
 
 
+def payment_named(tx: Tx, object_id: str) -> str | None:
+    """The payment that a PaymentIntent's or a charge's id means."""
+    own, name = tables.payments.c, tables.payment_references.c
+    of_charge = select(name.payment_id).where(name.kind == "charge", name.value == object_id)
+    asked = select(own.id).where(or_(own.id == object_id, own.id.in_(of_charge)))
+    # A charge that had a row of its own, and was then found to be a PaymentIntent's, is that one's.
+    return tx.scalar(asked.order_by(own.id == object_id, own.id).limit(1))
+
+
 def payment(tx: Tx, payment_id: str) -> dict[str, Any] | None:
     """One payment with everything around it."""
     found = _found(tx, select(tables.payments).where(tables.payments.c.id == payment_id))

@@ -3,17 +3,22 @@
 from sqlalchemy import select, update
 
 from reconciler.core.report import RunHead, RunState
-from reconciler.db import runs
+from reconciler.db import holds, runs
 from reconciler.db.run_tables import reconcile_runs
 from reconciler.db.session import Tx
 
 
-def leave_to_daemon(tx: Tx, run_id: int) -> None:
-    """Let the daemon run it, or go on with it."""
-    mine = reconcile_runs.c.id == run_id
-    tx.execute(
-        update(reconcile_runs).where(mine).values(by_daemon=True, state=RunState.QUEUED.value)
-    )
+def leave_to_daemon(tx: Tx, run_id: int) -> bool:
+    """Let the daemon run it, or go on with it; False where somebody is at work on it, or has brought it to its end.
+
+    `tx` must be a writing one: whoever asked whether it may be left has read that before, and a daemon is quick.
+    """
+    if holds.is_held(tx, run_id):
+        return False
+    column = reconcile_runs.c
+    mine = (column.id == run_id) & (column.state != RunState.COMPLETE.value)
+    left = {"by_daemon": True, "state": RunState.QUEUED.value}
+    return tx.execute(update(reconcile_runs).where(mine).values(left)).rowcount == 1
 
 
 def of_daemon(tx: Tx) -> list[RunHead]:

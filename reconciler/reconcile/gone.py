@@ -60,14 +60,15 @@ def tell_other(tx: Tx, run: Run, listed: Mapping[str, Worth], ours: Mapping[str,
         Discrepancy(
             kind=OTHER_AMOUNT[0],
             subject=id_,
-            payment_id=spans.kept(tx, "balance_transaction", id_).payment_id or "",
+            payment_id=row.payment_id or "",
             here=_worth(ours[id_]),
             there=_worth(listed[id_]),
-            since=spans.kept(tx, "balance_transaction", id_).at,
+            since=row.at,
             outcome=OTHER_AMOUNT[1],
             note=CHANGED_HERE,
         )
         for id_ in other
+        for row in [spans.kept(tx, "balance_transaction", id_)]
     ]
     runs.keep_differences(tx, run.id, found)
 

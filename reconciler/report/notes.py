@@ -9,6 +9,8 @@ from functools import cache
 from reconciler.core.hostile import visible
 from reconciler.language import Language, Phrase
 
+# French, the one other language, has a space before it.
+_BETWEEN = " ; "
 # `{name}` is one word, or what a person has written.
 _WRITTEN = frozenset({"who", "reason"})
 NOTES = (
@@ -51,9 +53,13 @@ def translated(text: str, language: Language) -> str:
     """A sentence of a run, or several of them behind each other, in a language. Harmless by then."""
     if language == "en":
         return visible(text)
-    return _found(text, language) or "; ".join(
-        _found(part, language) or visible(part) for part in text.split("; ")
-    )
+    if whole := _found(text, language):
+        return whole
+    parts = text.split("; ")
+    found = [_found(part, language) for part in parts]
+    if not any(found):
+        return visible(text)
+    return _BETWEEN.join(told or visible(part) for told, part in zip(found, parts, strict=True))
 
 
 def _found(text: str, language: Language) -> str | None:

@@ -168,4 +168,3 @@ GROSS_A_DAY = Phrase(
 MORE_CHARTS = Phrase(
     "Currencies without a chart here: {count}.", "Devises sans graphique ici : {count}."
 )
-ZONE_OF_TIMES = Phrase("Times are of {zone}.", "Heures : {zone}.")

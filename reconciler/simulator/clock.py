@@ -45,13 +45,5 @@ class Clock:
             self._base_ms, self._from_s = self._shown_ms(), self._ours()
             self._speed = speed
 
-    def ours_until_s(self, at_ms: int) -> float:
-        """How many seconds of ours until it shows a moment; 0 if it has passed, infinite if it stands still."""
-        with self._lock:
-            left_ms = at_ms - self._shown_ms()
-            if left_ms <= 0:
-                return 0.0
-            return left_ms / 1000 / self._speed if self._speed else float("inf")
-
     def _shown_ms(self) -> int:
         return self._base_ms + int((self._ours() - self._from_s) * 1000 * self._speed)

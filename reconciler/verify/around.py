@@ -9,7 +9,7 @@ from reconciler.db.audits import pages
 from reconciler.db.facts import Around
 from reconciler.db.session import Tx
 from reconciler.verify.deciding import about, decide_again, exceptions_of
-from reconciler.verify.findings import AWAITED, Problem
+from reconciler.verify.findings import Problem
 from reconciler.verify.scope import Scope, fold_again
 from reconciler.verify.walking import Check
 
@@ -97,5 +97,4 @@ def _waived(tx: Tx, alone: Known, scope: Scope) -> Iterator[Problem]:
         *(each for change in decision.invoices for each in about(change, ledger)),
         *exceptions_of(decision, lambda subject: subject not in ledger.standings),
     ]
-    is_awaited = bool(found) and scope.awaits(tx, around)
-    yield from [AWAITED] if is_awaited else found
+    yield from scope.unless_awaited(tx, found, around)

@@ -30,7 +30,8 @@ AWAITED: Final = Problem(
 class Report:
     """How much was checked, and what was wrong: the first problems, and how many there are in all.
 
-    `awaited` invoices were changed by the app, and the daemon, which is at work, is about to settle them.
+    `awaited` are the checks of one payment, invoice or Session that say nothing yet, because the app changed an invoice a moment ago
+    and the daemon, which is at work, is about to settle it: one changed invoice may count for itself and for its payments.
     """
 
     payments: int

@@ -8,7 +8,7 @@ from reconciler.core.known import Known
 from reconciler.db.audits import pages
 from reconciler.db.session import Tx
 from reconciler.verify.deciding import about, decide_again, exceptions_of
-from reconciler.verify.findings import AWAITED, Problem
+from reconciler.verify.findings import Problem
 from reconciler.verify.scope import Scope
 
 _COVERED: Final = re.compile(r"received (-?\d+), net -?\d+ of (-?\d+) ")
@@ -24,8 +24,7 @@ def check_invoices(tx: Tx, ids: Sequence[str], scope: Scope) -> Iterator[Problem
         *(each for change in decision.invoices for each in about(change)),
         *exceptions_of(decision, lambda _subject: True),
     ]
-    is_awaited = bool(found) and scope.awaits(tx, ids)
-    yield from [AWAITED] if is_awaited else found
+    yield from scope.unless_awaited(tx, found, ids)
 
 
 def _sums(tx: Tx, settled: Mapping[str, Mapping[str, Any]]) -> Iterator[Problem]:

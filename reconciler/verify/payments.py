@@ -9,7 +9,7 @@ from reconciler.db import payments as payment_rows
 from reconciler.db.audits import pages
 from reconciler.db.session import Tx
 from reconciler.verify.deciding import about, decide_again, exceptions_of
-from reconciler.verify.findings import AWAITED, Problem
+from reconciler.verify.findings import Problem
 from reconciler.verify.scope import Scope, fold_again
 
 
@@ -86,8 +86,7 @@ def _placed(tx: Tx, known: Known, scope: Scope) -> Iterator[Problem]:
         ),
         *exceptions_of(decision, lambda subject: subject not in ledger.standings),
     ]
-    is_awaited = bool(found) and scope.awaits(tx, involved)
-    yield from [AWAITED] if is_awaited else found
+    yield from scope.unless_awaited(tx, found, involved)
 
 
 def _unobserved(tx: Tx, all_books: Mapping[str, Book]) -> Iterator[Problem]:

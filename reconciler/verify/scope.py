@@ -1,6 +1,6 @@
 """What does each check go by?"""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -10,7 +10,7 @@ from reconciler.core.facts import PaymentFacts
 from reconciler.core.known import Known, absorb
 from reconciler.db import astray, evidence, queries
 from reconciler.db.session import Tx
-from reconciler.verify.findings import Problem
+from reconciler.verify.findings import AWAITED, Problem
 
 # The sweep of invoices looks at one that it could not settle as it is once a day.
 _LOOK_AGAIN: Final = timedelta(days=1)
@@ -29,8 +29,13 @@ class Scope:
     is_alive: bool = False
     invoices_swept: bool = False
 
-    def awaits(self, tx: Tx, invoice_ids: Iterable[str]) -> bool:
-        """Whether the daemon is about to settle one of these invoices because the app changed it."""
+    def unless_awaited(
+        self, tx: Tx, found: Sequence[Problem], invoice_ids: Iterable[str]
+    ) -> Sequence[Problem]:
+        """What was found around these invoices, or AWAITED if the daemon is about to settle one because the app changed it."""
+        return [AWAITED] if found and self._awaits(tx, invoice_ids) else found
+
+    def _awaits(self, tx: Tx, invoice_ids: Iterable[str]) -> bool:
         ids = sorted(invoice_ids)
         if not ids or not self.invoices_swept:
             return False

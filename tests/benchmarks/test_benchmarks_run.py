@@ -1,12 +1,39 @@
 """Whether the benchmarks measure what they say; how fast it is, is for `make bench`."""
 
+import sys
 from itertools import islice
+from pathlib import Path
+
+import pytest
 
 from benchmarks import ranges
+from benchmarks.__main__ import main
 from benchmarks.books import fresh_sqlite
 from benchmarks.recent import Asked, Bench
 from benchmarks.work import LANES
 from reconciler.poll.recent import LISTS, SLICES
+
+
+def test_it_makes_the_folders_of_its_files_before_it_measures(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A folder that is missing is made, and one that can't be made ends it before the first benchmark, not after it."""
+    (tmp_path / "file").touch()
+    places = (
+        "--chart",
+        str(tmp_path / "new" / "a.svg"),
+        "--json",
+        str(tmp_path / "file" / "a.json"),
+    )
+    monkeypatch.setattr(
+        sys, "argv", ["benchmarks", "recent", "--ranges", "10", "--target-range", "10", *places]
+    )
+
+    with pytest.raises(OSError, match="file"):
+        main()
+
+    assert (tmp_path / "new").is_dir()
+    assert "## recent" not in capsys.readouterr().out
 
 
 def test_it_measures_a_pass_that_finds_nothing_new() -> None:

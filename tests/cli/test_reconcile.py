@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 
+from reconciler.cli import reconcile
 from reconciler.core.exceptions import ExceptionKind
-from reconciler.db import alerts, holds, queued, runs
+from reconciler.core.report import RunHead
+from reconciler.db import alerts, holds, queued, runs, tables
 from reconciler.db.run_tables import reconcile_runs
 from reconciler.db.session import Database
 from reconciler.db.tables import balance_transactions, payments
@@ -221,6 +223,35 @@ def test_it_lets_nobody_into_a_run_that_goes_on(shop: Shop, database: Database) 
     assert "CUT OFF" in killed[0]
     assert (killed[1].code, "was killed" in killed[1].out) == (3, True)
     assert resumed.code == 0
+
+
+def test_it_queues_no_run_that_was_done_meanwhile(
+    shop: Shop, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A run that the daemon took, or ended, between the look and the write stays as it is, and one line with exit code 2 says so."""
+    assert shop.reconcile("--queue").code == 0
+    look, became = reconcile.run_called, iter(("taken", "", "complete"))
+
+    def look_too_early(db: Database, run_id: int, code: int = 1) -> RunHead:
+        found = look(db, run_id, code)
+        with db.writing() as tx:
+            match next(became, ""):
+                case "taken":
+                    holds.hold(tx, run_id, "the daemon", None)
+                case "complete":
+                    leases = tables.leases.c.name == f"run {run_id}"
+                    tx.execute(delete(tables.leases).where(leases))
+                    tx.execute(update(reconcile_runs).values(state="complete"))
+        return found
+
+    monkeypatch.setattr(reconcile, "run_called", look_too_early)
+    taken, ended = (shop.run("reconcile", "--resume", "1", "--queue") for _ in range(2))
+
+    assert (taken.code, ended.code, taken.out, ended.out) == (2, 2, "", "")
+    assert "run 1 is going on at this moment" in taken.err
+    assert "run 1 has come to its end" in ended.err
+    with database.reading() as tx:
+        assert queued.of_daemon(tx) == []
 
 
 def test_it_calls_a_person_for_what_else_is_open(shop: Shop, database: Database) -> None:

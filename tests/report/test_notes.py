@@ -47,17 +47,19 @@ def test_it_knows_what_runs_write(note: str) -> None:
     assert translated(note, "en") == note
     assert translated(note, "fr") != note
     # Of a note of several parts, each.
-    assert not set(note.split("; ")) & set(translated(note, "fr").split("; "))
+    assert not set(note.split("; ")) & set(translated(note, "fr").split(" ; "))
 
 
 @pytest.mark.parametrize(
     ("text", "french"),
     [
-        ("refund re_1, whose money moved on 2026-03-02; dispute dp_2", "remboursement re_1, dont l'argent a bougé le 2026-03-02; litige dp_2"),
+        ("refund re_1, whose money moved on 2026-03-02; dispute dp_2", "remboursement re_1, dont l'argent a bougé le 2026-03-02 ; litige dp_2"),
         ("late payment; it belongs to the period that is open", "paiement tardif ; il appartient à la période ouverte"),
         ("accepted by ada b: tests; of May: 3", "accepté par ada b : tests; of May: 3"),
         ("2026-03-02 has not begun at Stripe, where it is 2026-03-01: put this machine's clock right, and ask again", "le 2026-03-02 n'a pas commencé chez Stripe, où c'est le 2026-03-01 : régler l'horloge de cette machine, et redemander"),
         ("an unknown reason", "an unknown reason"),
+        ("unknown; and of a person", "unknown; and of a person"),
+        ("refund re_1; unknown", "remboursement re_1 ; unknown"),
         ("refund \x1b[2J", "remboursement \\x1b[2J"),
         ("", ""),
     ],

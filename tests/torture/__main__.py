@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.torture.outcome import Outcome, Skipped
-from tests.torture.suites import SUITES, Grounds, Suite, never_reached
+from tests.torture.suites import SUITES, Grounds, Suite, Wanted, never_reached
 
 ROOT: Final = Path(__file__).resolve().parents[2]
 STATE: Final = ROOT / "build" / "torture.json"
@@ -46,22 +46,47 @@ class State:
 
     path: Path
     seed: int
+    is_short: bool = False
     figures: dict[str, dict[str, int]] = field(default_factory=dict)
 
     def keep(self, part: Part, outcome: Outcome) -> None:
         """Write down that a part is done."""
         self.figures[part.key] = dict(outcome.figures)
         self.path.parent.mkdir(parents=True, exist_ok=True)
-        self.path.write_text(json.dumps({"seed": self.seed, "figures": self.figures}, indent=1))
+        kept = {"seed": self.seed, "short": self.is_short, "figures": self.figures}
+        self.path.write_text(json.dumps(kept, indent=1))
+
+
+class Mixed(Exception):  # noqa: N818 - a plain answer
+    """The figures of two runs must not become one table; the message says why, and what to type instead."""
+
+
+def state_of(path: Path, *, seed: int | None, is_short: bool, resume: bool) -> State:
+    """The state to go on with, or a new one. Raises Mixed where what is asked is another run than the one that is kept."""
+    if not (resume and path.exists()):
+        return State(path, 1 if seed is None else seed, is_short)
+    kept = json.loads(path.read_text())
+    state = State(path, kept["seed"], kept.get("short", False), kept["figures"])
+    if seed not in {None, state.seed}:
+        raise Mixed(
+            f"{path} is of seed {state.seed}: ask for that seed, or begin anew without --resume"
+        )
+    if is_short != state.is_short:
+        mend = "add --short" if state.is_short else "leave --short out"
+        raise Mixed(
+            f"{path} is of a {'short' if state.is_short else 'whole'} run: {mend}, or begin anew without --resume"
+        )
+    return state
 
 
 def main() -> int:
-    """Play what the arguments say; returns 0 if every promise was kept, else 1."""
+    """Play what the arguments say; returns 0 if every promise was kept, 2 for wrong use, else 1."""
     asked = _arguments()
-    state = State(asked.state, asked.seed)
-    if asked.resume and asked.state.exists():
-        kept = json.loads(asked.state.read_text())
-        state = State(asked.state, kept["seed"], kept["figures"])
+    try:
+        state = state_of(asked.state, seed=asked.seed, is_short=asked.short, resume=asked.resume)
+    except Mixed as mixed:
+        print(mixed)
+        return 2
     began_s = time.monotonic()
     skipped: dict[str, str] = {}
     failures = 0
@@ -101,7 +126,7 @@ def main() -> int:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.torture", description=__doc__)
-    parser.add_argument("--seed", type=int, default=1, help="the seed of the run")
+    parser.add_argument("--seed", type=int, help="the seed of the run; else 1")
     parser.add_argument("--only", choices=SUITES, action="append", help="a suite, or several")
     parser.add_argument("--database", choices=("both", "sqlite", "postgresql"), default="both")
     parser.add_argument("--cycles", type=int, help="blows of a storm; else what the suite says")
@@ -139,7 +164,14 @@ def _play(part: Part, grounds: Grounds, seed: int, asked: argparse.Namespace) ->
     ground = grounds.of(part.engine)
     try:
         return part.suite.play(
-            grounds, ground, seed + part.number, cycles, asked.only_points, asked.short
+            Wanted(
+                ground=ground,
+                server=grounds.server,
+                seed=seed + part.number,
+                cycles=cycles,
+                names=asked.only_points,
+                is_short=asked.short,
+            )
         )
     except Skipped:
         raise

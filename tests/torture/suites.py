@@ -1,7 +1,7 @@
 """Which suites are there, in how many parts are they played, and what do they claim?"""
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,7 +65,19 @@ def never_reached(figures: Mapping[str, Mapping[str, int]]) -> list[str]:
     ]
 
 
-Play = Callable[[Grounds, Ground, int, int, list[str], bool], Outcome]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """One part of a suite: where, with which seed and how many blows, at which points (none: all), and whether in short."""
+
+    ground: Ground
+    server: PostgresServer | None
+    seed: int
+    cycles: int
+    names: Sequence[str] = ()
+    is_short: bool = False
+
+
+Play = Callable[[Wanted], Outcome]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,48 +95,23 @@ class Suite:
     summary: Callable[[Counter[str]], str]
 
 
-def _points(
-    _: Grounds, ground: Ground, seed: int, __: int, names: list[str], short: bool
-) -> Outcome:
-    if short and not names:
+def _points(wanted: Wanted) -> Outcome:
+    names, turn = wanted.names, 2 * wanted.seed + _BOTH.index(wanted.ground.engine)
+    if wanted.is_short and not names:
         # A quarter of them on each database, another quarter with the next seed.
-        names = [each.name for each in POINTS[(2 * seed + _BOTH.index(ground.engine)) % 4 :: 4]]
-    return crashes.play(ground, seed, names)
+        names = [each.name for each in POINTS[turn % 4 :: 4]]
+    return crashes.play(wanted.ground, wanted.seed, names)
 
 
-def _kills(_: Grounds, ground: Ground, seed: int, cycles: int, __: object, ___: bool) -> Outcome:
-    return storms.play(ground, seed, cycles, storms.kill)
-
-
-def _plug(
-    grounds: Grounds, ground: Ground, seed: int, cycles: int, __: object, ___: bool
-) -> Outcome:
-    assert grounds.server is not None
-    return blows.play_plug(ground, seed, cycles, grounds.server)
-
-
-def _proxies(_: Grounds, ground: Ground, seed: int, cycles: int, __: object, ___: bool) -> Outcome:
-    return blows.play_proxies(ground, seed, cycles)
-
-
-def _syscalls(
-    _: Grounds, ground: Ground, seed: int, cycles: int, __: object, short: bool
-) -> Outcome:
-    return syscalls.play(ground, seed, cycles if short else None)
-
-
-def _shortage(_: Grounds, ground: Ground, seed: int, __: int, ___: object, short: bool) -> Outcome:
-    return shortage.play(ground, seed, is_short=short)
-
-
-def _days(_: Grounds, __: Ground, seed: int, cycles: int, ___: object, ____: bool) -> Outcome:
-    return days.play(seed, cycles)
+def _plug(wanted: Wanted) -> Outcome:
+    assert wanted.server is not None
+    return blows.play_plug(wanted.ground, wanted.seed, wanted.cycles, wanted.server)
 
 
 def _of_points(whole: Counter[str]) -> str:
-    least = min(whole[f"died at {each.name}"] for each in POINTS)
+    deaths = [whole[f"died at {each.name}"] for each in POINTS if whole[f"died at {each.name}"]]
     return (
-        f"{whole['crashes']} deaths at {len(POINTS)} points, each at least {least} times:"
+        f"{whole['crashes']} deaths at {len(deaths)} of {len(POINTS)} points, each of these at least {min(deaths, default=0)} times:"
         " 0 lost, 0 doubled, digest equal"
     )
 
@@ -153,7 +140,7 @@ SUITES: Final = {
         Suite(
             name="kills",
             claim="kill -9 of webhooks, daemons and finance under load loses and doubles nothing",
-            play=_kills,
+            play=lambda each: storms.play(each.ground, each.seed, each.cycles, storms.kill),
             parts=40,
             cycles=50,
             short_cycles=25,
@@ -172,7 +159,7 @@ SUITES: Final = {
         Suite(
             name="proxies",
             claim="swallowed answers, cuts and stalls between us, PostgreSQL and Stripe leave one effect",
-            play=_proxies,
+            play=lambda each: blows.play_proxies(each.ground, each.seed, each.cycles),
             parts=20,
             cycles=20,
             short_cycles=8,
@@ -181,7 +168,9 @@ SUITES: Final = {
         Suite(
             name="syscalls",
             claim="whichever write, fsync or open fails or kills, no acknowledged event is lost",
-            play=_syscalls,
+            play=lambda each: syscalls.play(
+                each.ground, each.seed, each.cycles if each.is_short else None
+            ),
             engines=_SQLITE,
             parts=1,
             cycles=12,
@@ -191,13 +180,13 @@ SUITES: Final = {
         Suite(
             name="shortage",
             claim="without disk, rights, locks or connections it says so, and goes on when they are back",
-            play=_shortage,
+            play=lambda each: shortage.play(each.ground, each.seed, is_short=each.is_short),
             summary=_all,
         ),
         Suite(
             name="days",
             claim="business days part forty years of every zone without gap or overlap",
-            play=_days,
+            play=lambda each: days.play(each.seed, each.cycles),
             engines=_SQLITE,
             cycles=0,
             short_cycles=20,

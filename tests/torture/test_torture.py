@@ -3,13 +3,14 @@
 import json
 import socket
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import delete, insert, update
 
 from reconciler.core.observation import Source
 from reconciler.db import tables
@@ -19,10 +20,12 @@ from reconciler.stripe_api.envelope import read_event
 from tests.journeys.conftest import add_invoices
 from tests.journeys.stories import event, intent
 from tests.torture import books, crashes, days
+from tests.torture.__main__ import Mixed, Part, state_of
 from tests.torture.ground import Ground
+from tests.torture.outcome import Outcome
 from tests.torture.points import AFTER, BEFORE, POINTS, Point, find
 from tests.torture.proxy import Proxy
-from tests.torture.suites import never_reached
+from tests.torture.suites import SUITES, never_reached
 
 
 @pytest.mark.parametrize("point", POINTS, ids=lambda each: each.name)
@@ -48,6 +51,32 @@ def test_it_fails_a_run_in_which_a_point_was_never_reached() -> None:
 
     assert missed == [f"{first.name} on sqlite"]
     assert never_reached({"points/sqlite/0": whole}) == []
+
+
+def test_it_counts_the_points_at_which_somebody_died() -> None:
+    """The table of a short run names the points that were tried, and not all that there are."""
+    some = Counter({f"died at {each.name}": 2 for each in POINTS[:3]}, crashes=6)
+
+    said = SUITES["points"].summary(some)
+
+    assert said.startswith(f"6 deaths at 3 of {len(POINTS)} points, each of these at least 2 times")
+
+
+def test_it_mixes_no_two_runs(tmp_path: Path) -> None:
+    """What is gone on with keeps its seed and its length; another seed, or another length, is refused with the mend."""
+    path = tmp_path / "state.json"
+    begun = state_of(path, seed=7, is_short=True, resume=True)
+    begun.keep(Part(SUITES["days"], "sqlite", 0), Outcome())
+
+    again = state_of(path, seed=None, is_short=True, resume=True)
+    with pytest.raises(Mixed, match="is of seed 7: ask for that seed"):
+        state_of(path, seed=8, is_short=True, resume=True)
+    with pytest.raises(Mixed, match="is of a short run: add --short"):
+        state_of(path, seed=7, is_short=False, resume=True)
+    anew = state_of(path, seed=None, is_short=False, resume=False)
+
+    assert (again.seed, again.is_short, list(again.figures)) == (7, True, ["days/sqlite/0"])
+    assert (anew.seed, anew.is_short, anew.figures) == (1, False, {})
 
 
 @pytest.fixture
@@ -110,6 +139,15 @@ def test_it_notices_a_sum_that_is_wrong(database: Database) -> None:
     _paid(database)
     with database.writing() as tx:
         tx.execute(update(tables.settlements).values(received=999))
+
+    assert any(each.startswith("verify:") for each in books.broken(database, []))
+
+
+def test_it_notices_what_no_event_told(database: Database) -> None:
+    """A fact that came neither by a stored event nor by a read is found by `verify`, as its command finds it."""
+    _paid(database)
+    with database.writing() as tx:
+        tx.execute(delete(tables.stripe_events))
 
     assert any(each.startswith("verify:") for each in books.broken(database, []))
 
