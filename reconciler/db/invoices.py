@@ -24,7 +24,7 @@ from reconciler.db.foreign import UNREADABLE
 from reconciler.db.invoice_table import EMBEDDED, NAMING, STORED, InvoiceTable
 from reconciler.db.members import one_of_those
 from reconciler.db.prepared import Row, read_named, write_all
-from reconciler.db.session import Tx
+from reconciler.db.session import Tx, may_read_all
 from reconciler.db.tables import invoices as embedded
 
 _READ = (
@@ -93,7 +93,8 @@ def find(
         named = {name: invoices.column(name).in_(keys) for name, keys in wanted.items() if keys}
         if not named:
             return {}
-        rows = tx.execute(_fitting(invoices, named, for_update=for_update)).mappings()
+        with may_read_all(tx):
+            rows = tx.execute(_fitting(invoices, named, for_update=for_update)).mappings().all()
     found = [_invoice(invoices, row) for row in rows]
     _require_one_of_each(found)
     return {each.id: each for each in found}
@@ -163,7 +164,8 @@ def shared_links(tx: Tx, invoices: InvoiceTable, links: Iterable[str]) -> frozen
         return frozenset()
     link = invoices.column("stripe_payment_link_id")
     borne = select(link).where(link.in_(wanted), invoices.rows()).group_by(link)
-    return frozenset(map(str, tx.scalars(borne.having(func.count() > 1))))
+    with may_read_all(tx):
+        return frozenset(map(str, tx.scalars(borne.having(func.count() > 1))))
 
 
 def names_of(invoices: Iterable[Invoice]) -> frozenset[str]:

@@ -31,7 +31,7 @@ _CONNECT = {
 }
 # Every statement of a batch asks for ids. A plan that was made while a table was nearly empty reads all of it, and is kept:
 # at 6,000 rows such a statement took ten times as long, until somebody analysed the table.
-_BY_INDEX = "SET LOCAL enable_seqscan = off"
+BY_INDEX = "SET LOCAL enable_seqscan = off"
 _SESSION = (
     "-c timezone=UTC -c statement_timeout=30000 "
     # No statement of ours runs long enough to earn the tens of milliseconds that its compilation takes.
@@ -115,7 +115,7 @@ def _opening(key: int, quoted_schema: str, mode: Mode, wait_s: float) -> tuple[s
         f"SET LOCAL lock_timeout = {max(1, int(wait_s * 1000))}",  # 0 would mean: for ever.
         f"SELECT pg_advisory_xact_lock({key})",
         f"SET LOCAL lock_timeout = {ROW_LOCK_TIMEOUT_MS}",
-        _BY_INDEX,
+        BY_INDEX,
     ]
     if mode is Mode.MIGRATE:
         # Alembic's ALTER TABLE and plain SQL name no schema.

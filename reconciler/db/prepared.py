@@ -33,7 +33,7 @@ class _Ready:
     columns: tuple[_Prepare, ...]
 
 
-_ready: dict[tuple[Any, tuple[str, ...] | None, str | None], _Ready] = {}
+_ready: dict[tuple[Any, tuple[str, ...] | None, str | None, str], _Ready] = {}
 
 
 def read(tx: Tx, statement: Any, **values: Any) -> list[Sequence[Any]]:
@@ -91,10 +91,10 @@ def _run(tx: Tx, ready: _Ready, values: Mapping[str, Any]) -> Any:
 
 def _made(tx: Tx, statement: Any, names: tuple[str, ...] | None) -> _Ready:
     schema = tx.get_execution_options().get("schema_translate_map", {}).get(None)
-    key = (statement, names, schema)
+    key = (statement, names, schema, tx.dialect.name)
     ready = _ready.get(key)
     if ready is None:
-        ready = _ready[key] = _made_ready(tx.dialect, *key)
+        ready = _ready[key] = _made_ready(tx.dialect, statement, names, schema)
     return ready
 
 

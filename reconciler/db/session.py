@@ -20,7 +20,7 @@ from reconciler.db.errors import (
     translating,
     unavailable,
 )
-from reconciler.db.postgresql import open_postgresql
+from reconciler.db.postgresql import BY_INDEX, open_postgresql
 from reconciler.db.sqlite import open_sqlite
 from reconciler.db.turnstile import Turnstile
 
@@ -29,6 +29,7 @@ __all__ = [
     "StatementFailed",
     "StorageUnavailable",
     "Tx",
+    "may_read_all",
     "open_database",
     "savepoint",
     "transaction_open",
@@ -190,6 +191,22 @@ def wait_no_more(tx: Tx) -> None:
     """Let no later statement of this transaction wait for a row or table that somebody else holds."""
     if tx.dialect.name == "postgresql":
         tx.exec_driver_sql(f"SET LOCAL lock_timeout = {_IMPATIENT_MS}")
+
+
+@contextmanager
+def may_read_all(tx: Tx) -> Iterator[None]:
+    """Let PostgreSQL read whole tables in the block, which it else does not while it writes: an app's may lack an index."""
+    is_free = tx.dialect.name != "postgresql" or _says(tx, "SHOW enable_seqscan") == "on"
+    if is_free:
+        yield
+        return
+    tx.exec_driver_sql("SET LOCAL enable_seqscan = on")
+    yield
+    tx.exec_driver_sql(BY_INDEX)
+
+
+def _says(tx: Tx, question: str) -> str:
+    return str(tx.exec_driver_sql(question).scalar())
 
 
 def transaction_open() -> bool:
