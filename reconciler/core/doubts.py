@@ -84,10 +84,10 @@ def questions(
     books_after: Mapping[str, Book],
 ) -> Questions:
     """Compare the doubts of what was known with those of what is known now, each with its books."""
-    changed = {id_: (books_before.get(id_), book) for id_, book in books_after.items()}
-    changed = {id_: each for id_, each in changed.items() if each[0] != each[1]}
-    old = _all_doubts(before, (book or Book(id=id_) for id_, (book, _) in changed.items()))
-    new = _all_doubts(after, (book for _, book in changed.values()))
+    ids = books_before.keys() | books_after.keys()
+    changed = [id_ for id_ in ids if books_before.get(id_) != books_after.get(id_)]
+    old = _all_doubts(before, (books_before.get(id_, Book(id=id_)) for id_ in changed))
+    new = _all_doubts(after, (books_after[id_] for id_ in changed if id_ in books_after))
     return Questions(asked=new - old, withdrawn=_objects(old) - _objects(new))
 
 

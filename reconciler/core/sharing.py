@@ -45,7 +45,8 @@ def left_over(
     payment: Summary, allocations: Sequence[Allocation], gone: Collection[str] = ()
 ) -> int:
     """What is still held of a payment and is at no invoice, or at one of those that are gone."""
-    if not gone and sum(each.amount_minor for each in allocations) == payment.received_minor:
+    placed_minor = sum(each.amount_minor for each in allocations)
+    if not gone and placed_minor == payment.received_minor > 0:
         return 0
     placed = shares(payment, allocations)
     return payment.net_minor - sum(

@@ -109,7 +109,9 @@ def _opening(key: int, quoted_schema: str, mode: Mode, wait_s: float) -> tuple[s
     the lock sees all that the writer before us wrote. A reader sees one moment, as on SQLite.
     """
     if mode is Mode.READ:
-        return ("BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",)
+        # It must leave no plan of its own behind for those that write on the same connection.
+        begin = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+        return (f"{begin}; SET LOCAL plan_cache_mode = force_custom_plan",)
     statements = [
         "BEGIN ISOLATION LEVEL READ COMMITTED",
         f"SET LOCAL lock_timeout = {max(1, int(wait_s * 1000))}",  # 0 would mean: for ever.
@@ -123,6 +125,7 @@ def _opening(key: int, quoted_schema: str, mode: Mode, wait_s: float) -> tuple[s
             f"SET LOCAL search_path = {quoted_schema}",
             "SET LOCAL statement_timeout = 0",
             "SET LOCAL idle_in_transaction_session_timeout = 0",
+            "SET LOCAL enable_seqscan = on",
         ]
     return ("; ".join(statements),)
 

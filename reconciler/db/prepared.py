@@ -82,7 +82,7 @@ def _run(tx: Tx, ready: _Ready, values: Mapping[str, Any]) -> Any:
     told = [
         (name, prepare(value) if prepare is not None else value)
         for name, prepare, own in ready.parameters
-        for value in [values.get(name, own)]
+        for value in [values[name] if own is None else values.get(name, own)]
     ]
     if ready.is_positional:
         return tx.exec_driver_sql(ready.text, tuple(value for _, value in told))

@@ -33,13 +33,13 @@ _Names = tuple[str, ...]
 _ROWS: Final = "reconciler_rows"
 
 
-class _Rows(TypeDecorator[list[Row]]):
+class _Rows(TypeDecorator[Sequence[Row]]):
     """Rows in one parameter."""
 
     impl = Text
     cache_ok = True
 
-    def process_bind_param(self, value: list[Row] | None, dialect: Any) -> str:  # noqa: ARG002 - the signature is SQLAlchemy's
+    def process_bind_param(self, value: Sequence[Row] | None, dialect: Any) -> str:  # noqa: ARG002 - the signature is SQLAlchemy's
         return msgspec.json.encode(value, enc_hook=dict).decode()
 
 
@@ -93,6 +93,7 @@ def _put(tx: Tx, table: Table, rows: Sequence[Row], make: Any, *shape: _Names) -
     names = tuple(str(name) for name in rows[0])
     statement = make(tx.dialect.name, table, names, *shape)
     if _travels_whole(tx.dialect.name, table):
+        _require_same_columns(rows)
         _require_zones(rows, _moments(table) & set(names))
         write(tx, statement, **{_ROWS: rows})
     else:
@@ -102,6 +103,13 @@ def _put(tx: Tx, table: Table, rows: Sequence[Row], make: Any, *shape: _Names) -
 @cache
 def _moments(table: Table) -> frozenset[str]:
     return frozenset(each.name for each in table.c if isinstance(each.type, UtcDateTime))
+
+
+def _require_same_columns(rows: Sequence[Row]) -> None:
+    """Refuse what JSON would let through: a column that one row leaves out would be NULL."""
+    for each in rows:
+        if each.keys() != rows[0].keys():
+            raise KeyError(f"{each.keys() ^ rows[0].keys()} are not in all rows")
 
 
 def _require_zones(rows: Sequence[Row], names: Iterable[str]) -> None:

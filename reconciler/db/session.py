@@ -195,7 +195,10 @@ def wait_no_more(tx: Tx) -> None:
 
 @contextmanager
 def may_read_all(tx: Tx) -> Iterator[None]:
-    """Let PostgreSQL read whole tables in the block, which it else does not while it writes: an app's may lack an index."""
+    """Let PostgreSQL read whole tables in the block, which it else does not while it writes: an app's may lack an index.
+
+    After an error in the block it stays so, unless a savepoint is undone: only plans hang on it.
+    """
     is_free = tx.dialect.name != "postgresql" or _says(tx, "SHOW enable_seqscan") == "on"
     if is_free:
         yield

@@ -48,6 +48,28 @@ def test_it_refuses_a_key_that_two_rows_share(database: Database) -> None:
     assert paid == [(1, "open"), (2, "paid")]
 
 
+def test_it_settles_the_others_when_two_rows_come_to_share_a_key(database: Database) -> None:
+    """A key without a constraint may be given twice one day: those two rows are left alone, and every other is settled."""
+    columns = "number text, currency text, amount_due integer, status text, payment_status text"
+    described = Description(
+        table=odd.NAME, columns={"id": "number", "payment_status": "payment_status"}
+    )
+    lines = [f"'F-{n}', 'eur', 1000, 'open', NULL" for n in (1, 2)]
+    with odd.table(database, columns, *lines):
+        account = odd.account(database, described)
+        for key in ("F-1", "F-2"):
+            odd.pay(account, key, 1000)
+        where = "public." if database.dialect_name == "postgresql" else ""
+        with database.writing() as tx:
+            tx.execute(text(f"INSERT INTO {where}{odd.NAME} VALUES ({lines[0]})"))
+            tx.execute(text(f"UPDATE {where}{odd.NAME} SET payment_status = 'failed'"))
+        sweep_invoices(account.poller)
+        found = odd.rows(database, "number, payment_status")
+
+    assert sorted(found) == [("F-1", "failed"), ("F-1", "failed"), ("F-2", "paid")]
+    assert {state for state, _ in _runs(database)} == {"done"}
+
+
 @pytest.mark.parametrize("type_", ["numeric(10,2)", "double precision"])
 def test_it_refuses_decimals_that_are_read_as_cents(database: Database, type_: str) -> None:
     """A column with decimals needs the word "decimal": else a hundredth of the price would pay an invoice."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from reconciler.core.doubts import doubts, waiting
+from reconciler.core.doubts import doubts, questions, waiting
 from reconciler.core.known import Known, absorb, books
 from reconciler.core.observation import Observation
 from tests.core import builders as b
@@ -136,3 +136,14 @@ def test_it_asks_for_what_a_snapshot_cannot_decide(case: str) -> None:
     told, expected = CASES[case]
 
     assert _asked(told) == expected
+
+
+def test_it_asks_once_although_an_object_changes_its_payment() -> None:
+    """A refund that names two payments counts for one of them: it is asked about no second time, and the other not at all."""
+    first = absorb(Known(), [b.event(b.refund("strange", intent="pi_2", charge=None))])
+    then = absorb(first, [b.event(b.refund("strange", intent="pi_1", charge=None), 5)])
+
+    found = questions(first, then, books(first), books(then))
+
+    assert found.asked == frozenset()
+    assert found.withdrawn == {("payment_intent", "pi_2")}

@@ -1,6 +1,9 @@
 """Are the invoices that evidence could touch found, and not more than it takes to tell?"""
 
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 
 from reconciler.core.observation import Reference, ReferenceKind
 from reconciler.db.invoice_table import EMBEDDED
@@ -46,3 +49,28 @@ def test_it_reads_all_that_keep_a_stored_id(database: Database) -> None:
     found = _found(database, Reference(ReferenceKind.PAYMENT_INTENT, "pi_1"))
 
     assert len(found) == MANY
+
+
+@pytest.mark.parametrize("dialect", ["sqlite"], indirect=True)
+def test_it_looks_invoices_up_where_a_column_is_nearly_empty(database: Database) -> None:
+    """A shop without Checkout has statistics that speak against the index of its Sessions: nobody asks for that column."""
+    rows = (
+        {"id": str(n), "amount_due": 1, "stripe_payment_intent_id": f"pi_{n}"} for n in range(500)
+    )
+    write_invoices(database, *rows)
+    asked: list[tuple[str, Any]] = []
+
+    def hear(_: object, __: object, statement: str, values: Any, *___: object) -> None:
+        asked.append((statement, values))
+
+    with database.writing() as tx:
+        tx.exec_driver_sql("ANALYZE")
+        event.listen(tx, "before_cursor_execute", hear)
+        found = find(tx, EMBEDDED, ["7"], [Reference(ReferenceKind.PAYMENT_INTENT, "pi_8")])
+        event.remove(tx, "before_cursor_execute", hear)
+        [(statement, values)] = asked
+        plan = tx.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)
+        steps = [row.detail for row in plan]
+
+    assert set(found) == {"7", "8"}
+    assert [each for each in steps if each.startswith("SCAN invoices")] == []

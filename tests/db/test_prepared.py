@@ -98,3 +98,9 @@ def test_it_says_what_the_database_refuses(shop: Database) -> None:
 
     with pytest.raises(StatementFailed), shop.writing() as tx:
         write(tx, taken, key="a")
+
+
+def test_it_requires_every_parameter(shop: Database) -> None:
+    """A name that is forgotten or misspelt is no question about nothing."""
+    with pytest.raises(KeyError), shop.reading() as tx:
+        read(tx, NAMED, name=["a"])

@@ -116,3 +116,11 @@ def test_it_writes_what_sqlalchemy_writes(bank: Database) -> None:
 
     assert len(found) == 2
     assert len(set(found)) == 1
+
+
+def test_it_refuses_rows_with_other_columns(bank: Database) -> None:
+    """A row that leaves a column out is a mistake, and no word that the column is empty."""
+    with pytest.raises(KeyError), bank.writing() as tx:
+        insert(tx, accounts, [{"name": "a", "balance": 1}, {"name": "b"}])
+
+    assert names(bank) == ["till"]
