@@ -21,6 +21,13 @@ def test_it_ends_in_the_truth_whatever_goes_wrong() -> None:
     assert [(command_of(each.task), each.problems) for each in wrong] == []
 
 
+def test_it_heals_what_a_replica_told_too_late() -> None:
+    """A read that was forty seconds behind told the last word, and a payment that had failed was processing until the next look."""
+    [result] = play_all([Task(519318, 3, "sqlite")])
+
+    assert result.problems == ()
+
+
 def _ending(database: Database, seed: int, weather: Weather) -> Ending:
     empty(database)
     return History(seed, database, weather, stories=8).play()
