@@ -128,7 +128,7 @@ def summarise(book: Book) -> Summary:
         failure_code=max(attempts.values(), default=Failure(0, "")).code,
         email=min(_emails(book), default=""),
         is_foreign=bool(_foreign(book)),
-        is_final=is_final(book),
+        is_final=is_final(book, status),
         settlement_currency=settled_in,
         settled_gross_minor=gross,
         settled_fee_minor=fee,
@@ -261,8 +261,8 @@ def withholds(book: Book, dispute_id: str) -> bool:
     return is_open or awaits_return(book, dispute_id)
 
 
-def is_final(book: Book) -> bool:
-    """Whether nothing more is expected of a payment; a refund or a dispute may still come."""
+def is_final(book: Book, status: PaymentStatus) -> bool:
+    """Whether nothing more is expected of a payment with this status; a refund or a dispute may still come."""
     ended = {PaymentStatus.SUCCEEDED, PaymentStatus.CANCELED}
     if not book.is_intent:
         ended.add(PaymentStatus.FAILED)
@@ -271,7 +271,7 @@ def is_final(book: Book) -> bool:
         dispute_class(dispute) is DisputeClass.INQUIRY or withholds(book, id_)
         for id_, dispute in book.disputes.items()
     )
-    return payment_status(book) in ended and not in_flight and not contested
+    return status in ended and not in_flight and not contested
 
 
 def _charge_transactions(book: Book) -> list[TransactionSeen]:

@@ -27,7 +27,7 @@ from reconciler.core.observation import (
     Span,
     TransactionSeen,
 )
-from reconciler.core.payment import Book, is_final
+from reconciler.core.payment import Book, is_final, payment_status
 from reconciler.db.facts import decode, encode
 from reconciler.db.members import one_of_those
 from reconciler.db.prepared import Row, read_named, write
@@ -82,7 +82,7 @@ def told_nothing(observation: Observation, change: Change, after: Known) -> bool
     if owner is None or owner not in change.before:
         return False
     book = change.before[owner]
-    return book == change.after.get(owner) and is_final(book)
+    return book == change.after.get(owner) and is_final(book, payment_status(book))
 
 
 def store(tx: Tx, seen: Sequence[Observation], *, source: Source, now: datetime) -> None:

@@ -143,26 +143,13 @@ def _load_once(tx: Tx, keys: Keys) -> Known:
     owners = {charge: id_ for id_, facts in payments.items() for charge in facts.charges}
     keys.charges |= owners.keys()
     found: dict[str, dict[str, Any]] = {each.name: {} for each in AROUND}
-    for name, id_, facts in read(
-        tx,
-        _OBJECTS,
-        payments=keys.payments,
-        charges=keys.charges,
-        refunds=keys.refunds,
-        disputes=keys.disputes,
-        sessions=keys.sessions,
-    ):
+    ids = vars(keys)
+    for name, id_, facts in read(tx, _OBJECTS, **ids):
         found[name][id_] = decode(facts, _KINDS[name])
     # The money of a refund or a dispute may have been told before the object itself.
     sources = {*keys.charges, *keys.refunds, *keys.disputes, *found["refunds"], *found["disputes"]}
-    moved = read(
-        tx,
-        _TRANSACTIONS,
-        transactions=keys.transactions,
-        payments=keys.payments,
-        sources=sources,
-    )
-    found["transactions"] = {id_: decode(facts, TransactionFacts) for id_, facts in moved}
+    for name, id_, facts in read(tx, _TRANSACTIONS, **ids, sources=sources):
+        found[name][id_] = decode(facts, _KINDS[name])
     return Known(payments=payments, owners=owners, **found)
 
 
@@ -280,14 +267,10 @@ _OBJECTS: Final = union_all(
     ),
     _objects_asked("sessions", tables.checkout_sessions),
 )
-_TRANSACTIONS: Final = select(
-    tables.balance_transactions.c.id, tables.balance_transactions.c.facts
-).where(
-    or_(
-        one_of_those(tables.balance_transactions.c.id, "transactions"),
-        one_of_those(tables.balance_transactions.c.payment_id, "payments"),
-        one_of_those(tables.balance_transactions.c.source_id, "sources"),
-    )
+_TRANSACTIONS: Final = _objects_asked(
+    "transactions",
+    tables.balance_transactions,
+    one_of_those(tables.balance_transactions.c.source_id, "sources"),
 )
 
 

@@ -17,7 +17,7 @@ from reconciler.db import payments as payment_rows
 from reconciler.db import tables
 from reconciler.db.invoice_table import InvoiceTable
 from reconciler.db.members import one_of_those
-from reconciler.db.prepared import Row, read, read_named
+from reconciler.db.prepared import Row, read_those
 from reconciler.db.session import Tx
 
 CONFLICT, WAIVER, RIVAL = "conflict", "waiver", "rival"
@@ -39,7 +39,7 @@ _ASSIGNMENTS: Final = (
     .order_by(tables.assignments.c.serial)
 )
 _TAKEN_BACK: Final = (
-    select(tables.transitions.c.subject_id, func.count())
+    select(tables.transitions.c.subject_id, func.count().label("times"))
     .where(tables.transitions.c.subject_kind == "invoice", tables.transitions.c.field == COVERAGE)
     .where(one_of_those(tables.transitions.c.subject_id, "ids"))
     .group_by(tables.transitions.c.subject_id)
@@ -95,7 +95,7 @@ def load(  # noqa: PLR0913 - the five things that a ledger is asked for
 
 def _allocations(tx: Tx, by: str, ids: Collection[str]) -> dict[str, tuple[Allocation, ...]]:
     found: dict[str, tuple[Allocation, ...]] = {}
-    for row in read_named(tx, _ALLOCATIONS[by], ids=ids) if ids else ():
+    for row in read_those(tx, _ALLOCATIONS[by], ids):
         allocation = Allocation(
             payment_id=row["payment_id"],
             invoice_id=row["invoice_id"],
@@ -111,15 +111,14 @@ def _allocations(tx: Tx, by: str, ids: Collection[str]) -> dict[str, tuple[Alloc
 
 def _claims(tx: Tx, by: str, ids: Collection[str]) -> dict[str, dict[str, frozenset[str]]]:
     found: dict[str, dict[str, frozenset[str]]] = {}
-    for row in read_named(tx, _CLAIMS[by], ids=ids) if ids else ():
+    for row in read_those(tx, _CLAIMS[by], ids):
         kinds = found.setdefault(row["invoice_id"], {})
         kinds[row["kind"]] = kinds.get(row["kind"], frozenset()) | {row["holder_id"]}
     return found
 
 
 def _standings(tx: Tx, ids: Collection[str]) -> dict[str, Standing]:
-    rows = read_named(tx, _STANDINGS, ids=ids) if ids else ()
-    return {row["invoice_id"]: _standing(row) for row in rows}
+    return {row["invoice_id"]: _standing(row) for row in read_those(tx, _STANDINGS, ids)}
 
 
 def _standing(row: Row) -> Standing:
@@ -145,7 +144,7 @@ def _standing(row: Row) -> Standing:
 def _taken_back(tx: Tx, standings: Mapping[str, Standing]) -> dict[str, int]:
     """How often people's decisions took back what covered an invoice; asked of those that may be covered anew."""
     wanted = [id_ for id_, each in standings.items() if not each.settlement.is_covered]
-    return dict(map(tuple, read(tx, _TAKEN_BACK, ids=wanted))) if wanted else {}
+    return {row["subject_id"]: row["times"] for row in read_those(tx, _TAKEN_BACK, wanted)}
 
 
 def _exceptions(
@@ -153,16 +152,15 @@ def _exceptions(
 ) -> tuple[dict[tuple[str, str], str], dict[tuple[str, str], str]]:
     opened: dict[tuple[str, str], str] = {}
     resolved: dict[tuple[str, str], str] = {}
-    for kind, subject, fingerprint, state in (
-        read(tx, _EXCEPTIONS, ids=subjects) if subjects else ()
-    ):
-        (opened if state == "open" else resolved)[(kind, subject)] = fingerprint
+    for row in read_those(tx, _EXCEPTIONS, subjects):
+        found = opened if row["state"] == "open" else resolved
+        found[row["kind"], row["subject"]] = row["fingerprint"]
     return opened, resolved
 
 
 def _assignments(tx: Tx, payment_ids: Collection[str]) -> dict[str, Assignment]:
     found: dict[str, Assignment] = {}
-    for row in read_named(tx, _ASSIGNMENTS, ids=payment_ids) if payment_ids else ():
+    for row in read_those(tx, _ASSIGNMENTS, payment_ids):
         found[row["payment_id"]] = _assignment(row, found.get(row["payment_id"]))
     return found
 
@@ -193,7 +191,8 @@ def claimed_by(tx: Tx, payment_id: str) -> frozenset[str]:
 
 def holders_of(tx: Tx, invoice_ids: Iterable[str]) -> frozenset[str]:
     """The payments and Sessions that were brought together with these invoices before."""
-    allocated = _allocations(tx, "invoice_id", ids := set(invoice_ids))
+    ids = set(invoice_ids)
+    allocated = _allocations(tx, "invoice_id", ids)
     claimed = _claims(tx, "invoice_id", ids).values()
     holders = {holder for kinds in claimed for found in kinds.values() for holder in found}
     return frozenset(holders | allocated.keys())

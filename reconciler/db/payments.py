@@ -17,7 +17,7 @@ from reconciler.core.schedule import next_check_ms
 from reconciler.core.words import DISPUTE_OVER, REFUND_IN_FLIGHT, dispute_word, refund_word
 from reconciler.db.facts import encode
 from reconciler.db.members import one_of_those
-from reconciler.db.prepared import Row, read_named, write_all
+from reconciler.db.prepared import Row, read_those, write_all
 from reconciler.db.rows import insert_new, upsert
 from reconciler.db.session import Tx
 from reconciler.db.tables import (
@@ -216,9 +216,7 @@ def _kind(payment_id: str) -> str:
 
 def summaries(tx: Tx, ids: Iterable[str]) -> dict[str, Summary]:
     """The payments with these ids, as invoices see them."""
-    wanted = set(ids)
-    rows = read_named(tx, _SUMMARIES, ids=wanted) if wanted else ()
-    return {row["id"]: _summary(row) for row in rows}
+    return {row["id"]: _summary(row) for row in read_those(tx, _SUMMARIES, set(ids))}
 
 
 def _summary(row: Row) -> Summary:

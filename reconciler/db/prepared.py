@@ -5,7 +5,7 @@ value by itself, which costs several times what the database takes. Here a state
 columns are prepared. Such a statement must live as long as the program: of a module, or cached by what it is made of.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any, TypeAlias
@@ -38,19 +38,27 @@ _ready: dict[tuple[Any, tuple[str, ...] | None, str | None, str], _Ready] = {}
 
 def read(tx: Tx, statement: Any, **values: Any) -> list[Sequence[Any]]:
     """The rows that a query finds, its parameters being `values`."""
+    return _found(tx, _made(tx, statement, None), values)
+
+
+def read_named(tx: Tx, statement: Any, **values: Any) -> list[dict[str, Any]]:
+    """The same, each row under the names of its columns."""
     ready = _made(tx, statement, None)
+    return [dict(zip(ready.names, row, strict=True)) for row in _found(tx, ready, values)]
+
+
+def read_those(tx: Tx, statement: Any, ids: Collection[str]) -> list[dict[str, Any]]:
+    """The same of a query whose parameter is `ids`; where there are none, nobody is asked."""
+    return read_named(tx, statement, ids=ids) if ids else []
+
+
+def _found(tx: Tx, ready: _Ready, values: Mapping[str, Any]) -> list[Sequence[Any]]:
     rows = _run(tx, ready, values).all()
     columns = [
         column if prepare is None else map(prepare, column)
         for prepare, column in zip(ready.columns, zip(*rows, strict=True), strict=False)
     ]
     return list(zip(*columns, strict=True))
-
-
-def read_named(tx: Tx, statement: Any, **values: Any) -> list[dict[str, Any]]:
-    """The same, each row under the names of its columns."""
-    names = _made(tx, statement, None).names
-    return [dict(zip(names, row, strict=True)) for row in read(tx, statement, **values)]
 
 
 def write(tx: Tx, statement: Any, **values: Any) -> None:
