@@ -37,6 +37,7 @@ from reconciler.db.session import Database
 from reconciler.poll import Poller
 from webhook.app import WebhookSettings, create_app
 from webhook.app import serve as run_server
+from webhook.writer import stored_apart
 
 # systemd waits longer than that before it kills (TimeoutStopSec=), and both children need less.
 END_WITHIN_S: Final = 15.0
@@ -47,23 +48,27 @@ def serve(config: Config = None) -> None:
     """Run the webhook endpoint until SIGTERM."""
     settings = settings_of(config)
     require(settings, "mode", "webhook_secret", "push_secret")
+    webhook = settings.webhook
+    told = WebhookSettings(
+        secrets=tuple(each.get_secret_value() for each in settings.secrets.stripe_webhook_secret),
+        max_body_bytes=webhook.max_body_bytes,
+        body_timeout_s=webhook.body_timeout_s,
+        tolerance_s=webhook.tolerance_s,
+    )
     with database(settings) as db:
-        webhook = settings.webhook
-        application = create_app(
-            inbox_of(settings, db),
-            WebhookSettings(
-                secrets=tuple(
-                    each.get_secret_value() for each in settings.secrets.stripe_webhook_secret
-                ),
-                max_body_bytes=webhook.max_body_bytes,
-                body_timeout_s=webhook.body_timeout_s,
-                tolerance_s=webhook.tolerance_s,
-            ),
-            push=push_of(settings, db),
-        )
-        with _metrics_at("serve", settings.metrics.serve, metrics.OF_SERVE):
+        here, push = inbox_of(settings, db), push_of(settings, db)
+        # Parent and child each open connections of their own.
+        db.close()
+        with (
+            stored_apart(here) as inbox,
+            _metrics_at("serve", settings.metrics.serve, metrics.OF_SERVE),
+        ):
             try:
-                code = run_server(application, host=webhook.listen.host, port=webhook.listen.port)
+                code = run_server(
+                    create_app(inbox, told, push=push),
+                    host=webhook.listen.host,
+                    port=webhook.listen.port,
+                )
             except OSError as error:
                 raise Refused(
                     f"[webhook] listen: {webhook.listen} can't be bound ({error.strerror}): choose another",

@@ -95,9 +95,8 @@ class Running:
 
     def children(self) -> list[int]:
         """The programs that it runs, in the order in which it started them."""
-        task = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
-        pids = [int(pid) for pid in task.read_text().split()]
-        return [pid for pid in pids if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
+        found = children(self.process.pid)
+        return [pid for pid in found if "spawn_main" in Path(f"/proc/{pid}/cmdline").read_text()]
 
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Ask the program to end and return its exit code."""
@@ -182,6 +181,14 @@ def wait_until(holds: Callable[[], object], program: Running) -> None:
     while not holds():
         assert time.monotonic() < deadline, program.log.read_text()
         time.sleep(0.02)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that one has started; none where it is gone."""
+    try:
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except (FileNotFoundError, ProcessLookupError):
+        return []
 
 
 def is_running(pid: int) -> bool:

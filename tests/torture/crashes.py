@@ -1,7 +1,7 @@
 """A program dies between two of its steps and is started again: are the books those of a run in which nobody died?"""
 
 import http.client
-import json
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -23,6 +23,7 @@ from tests.torture.ground import Ground, Unfit, Victim, wait_until
 from tests.torture.outcome import Outcome
 from tests.torture.points import DAEMON, POINTS, PUSH, RECONCILE, SERVE, Point
 from tests.torture.told import Past, past
+from tests.torture.victim import counted
 
 STORIES: Final = 20
 DIED_WITHIN_S: Final = 25.0
@@ -37,7 +38,7 @@ class Reference:
     """A run in which nobody died: its digest, how often it came by each point, and what else must be as it was there."""
 
     digest: str
-    counts: dict[str, int]
+    counts: Counter[str]
     steps: list[tuple[object, ...]] = field(default_factory=list)
     differences: set[tuple[object, ...]] = field(default_factory=set)
     arrived: set[tuple[str, str]] = field(default_factory=set)
@@ -102,12 +103,12 @@ def _fresh(ground: Ground, told: Past, command: str) -> None:
 
 
 def _heard(ground: Ground, told: Past) -> Reference:
-    counts = ground.folder / "serve.json"
+    counts = ground.folder / "serve.counts"
     server = ground.serve(counts=counts)
     _send(server, told, 0)
     if server.stop() != 0:
         raise Unfit(server.last_words())
-    return Reference(_digest(ground), json.loads(counts.read_text()), books.steps(ground.db))
+    return Reference(_digest(ground), counted(counts), books.steps(ground.db))
 
 
 def _crashed_hearing(
@@ -147,12 +148,12 @@ def _send(server: Victim, told: Past, start: int) -> list[str]:
 
 
 def _swept(ground: Ground, told: Past) -> Reference:
-    counts = ground.folder / "daemon.json"
+    counts = ground.folder / "daemon.counts"
     daemon = ground.daemon(counts=counts)
     wait_for_calm(ground, told, daemon)
     if daemon.stop() != 0:
         raise Unfit(daemon.last_words())
-    return Reference(_digest(ground), json.loads(counts.read_text()))
+    return Reference(_digest(ground), counted(counts))
 
 
 def _crashed_sweeping(
@@ -195,11 +196,9 @@ def _unrest(ground: Ground, told: Past, daemon: Victim) -> str:
 
 
 def _reconciled(ground: Ground, told: Past) -> Reference:
-    counts = ground.folder / "reconcile.json"
+    counts = ground.folder / "reconcile.counts"
     _require_report(ground.start(*_range(told), counts=counts))
-    return Reference(
-        _digest(ground), json.loads(counts.read_text()), differences=_differences(ground)
-    )
+    return Reference(_digest(ground), counted(counts), differences=_differences(ground))
 
 
 def _crashed_reconciling(
@@ -245,14 +244,14 @@ def _differences(ground: Ground) -> set[tuple[object, ...]]:
 
 
 def _sent(ground: Ground, told: Past) -> Reference:
-    counts = ground.folder / "push.json"
+    counts = ground.folder / "push.counts"
     with pushes.mail() as mail:
         mail.fill(ground, told)
         daemon = ground.daemon(environ=mail.environ, counts=counts, counts_for=PUSH)
         pushes.wait_until_sent(ground, daemon)
         if daemon.stop() != 0:
             raise Unfit(daemon.last_words())
-        return Reference("", json.loads(counts.read_text()), arrived=set(mail.arrived()))
+        return Reference("", counted(counts), arrived=set(mail.arrived()))
 
 
 def _crashed_sending(

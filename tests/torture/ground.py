@@ -16,7 +16,7 @@ from typing import Any, Final
 from reconciler.db.migrate import upgrade
 from reconciler.db.session import Database, StorageUnavailable, open_database
 from tests.databases import empty
-from tests.journeys.programs import environment, free_port, let_lease_run_out
+from tests.journeys.programs import children, environment, free_port, is_running, let_lease_run_out
 from tests.torture.victim import Order, be
 
 STARTED_WITHIN_S: Final = 30.0
@@ -38,6 +38,7 @@ class Victim:
     process: BaseProcess
     log: Path
     port: int = 0
+    children: list[int] = field(default_factory=list)
 
     @property
     def pid(self) -> int:
@@ -49,8 +50,14 @@ class Victim:
         """Whether it still runs."""
         return self.process.is_alive()
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether neither it nor a child of it runs any more."""
+        return not self.is_alive and not any(map(is_running, self.children))
+
     def kill(self) -> None:
-        """End it without any warning."""
+        """End it without any warning; its children end what they have begun."""
+        self.children = children(self.pid) or self.children
         with suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)
         self.process.join(ENDED_WITHIN_S)
@@ -139,7 +146,7 @@ class Ground:
         )
         process = _nursery.Process(target=be, args=(whole,), daemon=True)
         process.start()
-        self.victims = [each for each in self.victims if each.is_alive]
+        self.victims = [each for each in self.victims if not each.is_gone]
         self.victims.append(Victim(process, log, port))
         return self.victims[-1]
 
@@ -147,6 +154,7 @@ class Ground:
         """Start a webhook, and wait until it can store an event."""
         server = self.start("serve", **order)
         wait_until_ready(server)
+        server.children = children(server.pid)
         return server
 
     def daemon(self, **order: Any) -> Victim:
@@ -155,9 +163,14 @@ class Ground:
         return self.start("daemon", **order)
 
     def end_all(self) -> None:
-        """Kill everybody."""
+        """Kill everybody, and wait until nobody can write any more."""
         for each in self.victims:
             each.kill()
+        wait_until(
+            lambda: all(each.is_gone for each in self.victims),
+            ENDED_WITHIN_S,
+            lambda: "a child goes on without its parent",
+        )
         self.victims.clear()
 
     def close(self) -> None:

@@ -6,7 +6,9 @@ knows them to be. What happens is drawn from the seed; in which order threads an
 """
 
 import http.client
+import os
 import queue
+import signal
 import threading
 import time
 from collections import Counter
@@ -25,7 +27,7 @@ from reconciler.simulator.server import SimulatedStripe
 from reconciler.simulator.shapes import rendered_event
 from reconciler.simulator.world import NEWEST_VERSION, AppInvoice, Happening, Json, World
 from tests import truth
-from tests.journeys.programs import KEY
+from tests.journeys.programs import KEY, children
 from tests.journeys.stories import Sender
 from tests.torture import books
 from tests.torture.ground import Ground, Unfit, Victim, wait_until, wait_until_ready
@@ -38,6 +40,8 @@ CALM_WITHIN_S: Final = 120.0
 _LOST, _TWICE, _UNREAD, _HASTE = 0.1, 0.1, 0.03, 0.2
 _WAITING_MAX: Final = 40
 _PAUSE_S: Final = (0.01, 0.12)
+# How many of the webhooks that are killed at work lose only the process that stores.
+_WRITERS: Final = 0.3
 # The documented exit code of a program that failed, and how long a start may take on a busy machine.
 _REFUSED: Final = 3
 _BEGINS_S: Final = 8.0
@@ -214,9 +218,25 @@ def kill(storm: Storm) -> str:
     victim = storm.cast[role]
     if role.startswith("webhook") and storm.chance.random() > _HASTE:
         wait_until_ready(victim)
+        if storm.chance.random() < _WRITERS:
+            return _kill_writer(storm, role)
     victim.kill()
     storm.start(role)
     return f"kill -9 of a {role.split()[0]}"
+
+
+def _kill_writer(storm: Storm, role: str) -> str:
+    """Kill only the process of a webhook that stores events: what is left of it must see that, and end."""
+    victim = storm.cast[role]
+    for pid in children(victim.pid):
+        os.kill(pid, signal.SIGKILL)
+    if victim.ended() != _REFUSED:
+        storm.problems.append(
+            f"{role} without its writer: {victim.process.exitcode} {victim.last_words()}"
+        )
+        victim.kill()
+    storm.start(role)
+    return "kill -9 of a webhook's writer"
 
 
 def play(ground: Ground, seed: int, cycles: int, blow: Blow, *, by_way_of: str = "") -> Outcome:

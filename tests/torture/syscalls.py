@@ -30,6 +30,7 @@ FAULTS: Final = ("error=EIO", "error=ENOSPC", "signal=KILL")
 NTH_MAX: Final = 1000
 TRIES: Final = 3
 _STARTED_WITHIN_S: Final = 15.0
+_GONE_WITHIN_S: Final = 5.0
 _FILES: Final = ("reconciler.db", "reconciler.db-wal", "reconciler.db-shm")
 
 
@@ -68,7 +69,6 @@ def _run(ground: Ground, told: Past, whole: str, inject: str, outcome: Outcome) 
     _fresh(ground, told)
     server = ground.start("serve", waits=True)
     acknowledged: list[str] = []
-    died = False
     with _held(server, ground.folder, inject) as trace:
         wait_until(
             lambda: not server.is_alive or is_ready(server.port),
@@ -77,11 +77,12 @@ def _run(ground: Ground, told: Past, whole: str, inject: str, outcome: Outcome) 
         )
         if server.is_alive:
             acknowledged = _send(server, told)
-            died = not server.is_alive
-            server.kill()
-        else:
-            died = server.was_killed
-        if not died and server.process.exitcode not in {3, -signal.SIGKILL}:
+            if "signal" in inject and len(acknowledged) < EVENTS:
+                # Where its child was killed, it ends in good order.
+                server.ended(_GONE_WITHIN_S)
+        died = not server.is_alive
+        server.kill()
+        if server.process.exitcode not in {3, -signal.SIGKILL}:
             outcome.found(
                 inject, [f"it ended with {server.process.exitcode}: {server.last_words()}"]
             )
