@@ -1,8 +1,8 @@
 """How a log line is written, and how it is kept free of secrets, of people, and of forged lines.
 
-Our own events and those of the libraries (uvicorn, sqlalchemy, alembic, apscheduler) take one way: the
-standard library's root logger, one chain of processors, one line. uvicorn takes it when started with
-`log_config=None`.
+Our own events go straight to the stream; those of the libraries (uvicorn, sqlalchemy, alembic, apscheduler)
+come by the standard library's root logger. Both take one chain of processors, become one line, and obey one
+level. uvicorn takes this way when started with `log_config=None`.
 """
 
 import json
@@ -10,13 +10,13 @@ import logging
 import math
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
-from typing import Literal, TextIO
+from typing import Any, Literal, NoReturn, TextIO
 
 import structlog
-from structlog.stdlib import BoundLogger, ProcessorFormatter
+from structlog.stdlib import BoundLogger
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 Format = Literal["auto", "json", "console"]
@@ -29,8 +29,9 @@ _MASKS = (
     (re.compile(r"(passw(?:or)?d=)[^\s&\"']+", re.IGNORECASE), r"\1***"),
     (re.compile(r"(?<![\w.+-])[\w.+-]++(?:@|%40)[\w-]+(?:\.[\w-]+)+"), "[e-mail]"),
 )
-# What every text has in which one of them finds something: most have nothing of it, and are looked at once.
-_SUSPECT = re.compile(r"whsec_|k_(?:live|test)_|bearer|://|passw|@|%40", re.IGNORECASE)
+# What every text has, once folded, in which one of them finds something: most have nothing of it, and are
+# looked at once. To fold the text first is three times as fast as to ignore its case.
+_SUSPECT = re.compile(r"whsec_|k_(?:live|test)_|bearer|://|passw|@|%40")
 # Some secrets look like nothing in particular, and only the name tells.
 _SECRET_NAME = re.compile(r"secret|passw|authorization|cookie|(?:api|private)_?key", re.IGNORECASE)
 _DEEPEST = 6
@@ -45,15 +46,18 @@ def configure(fmt: Format, level: str, stream: TextIO | None = None) -> None:
     """
     stream = stream or sys.stderr
     for_people = fmt == "console" or (fmt == "auto" and stream.isatty())
-    lines = _Lines(stream)
-    lines.setFormatter(ProcessorFormatter(processors=_chain(for_people=for_people)))
+    _LINES.aim(stream, _chain(for_people=for_people))
     logging.basicConfig(
-        handlers=[lines], level=logging.getLevelNamesMapping()[level.upper()], force=True
+        handlers=[_LINES], level=logging.getLevelNamesMapping()[level.upper()], force=True
     )
     # Alembic tells of its plumbing at every upgrade; what was done, `init` says itself.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     structlog.configure(
-        processors=[ProcessorFormatter.wrap_for_formatter],
+        processors=[
+            structlog.stdlib.filter_by_level,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            _LINES.write,
+        ],
         wrapper_class=BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,
@@ -72,35 +76,95 @@ def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     Masked in names, values and tracebacks, at any depth: Stripe keys and webhook secrets, bearer tokens,
     passwords in addresses, e-mail addresses, and whatever stands under the name of a secret.
     """
-    return dict(_clean_field(key, value, depth=0) for key, value in event.items())
+    return _clean_fields(event.items(), depth=0)
 
 
 def _chain(*, for_people: bool) -> list[Processor]:
     return [
         structlog.stdlib.add_log_level,
-        structlog.stdlib.add_logger_name,
-        ProcessorFormatter.remove_processors_meta,
+        _add_name,
         structlog.contextvars.merge_contextvars,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
         redact,
-        _console_line if for_people else structlog.processors.JSONRenderer(),
+        _console_line if for_people else _json_line,
     ]
 
 
-class _Lines(logging.StreamHandler[TextIO]):
-    """Writes each record as one line."""
+class _Lines(logging.Handler):
+    """Writes each event as one line, and lets no failure of that reach the one who logs.
 
-    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
-        """Say that a line was lost; the standard library would print it raw, secrets included."""
-        lost = {"name": record.name, "levelname": "ERROR", "msg": "log.failed"}
-        with suppress(OSError, ValueError):
-            self.stream.write(self.format(logging.makeLogRecord(lost)) + self.terminator)
+    There is one for the process, so that a logger with bound fields obeys a later `configure` too. It is a
+    handler for the libraries' sake, and for its lock: the standard library renews that in a forked child.
+    """
+
+    _stream: TextIO
+    _chain: Sequence[Processor]
+
+    def aim(self, stream: TextIO, chain: Sequence[Processor]) -> None:
+        """Write to this stream from now on, what this chain makes of an event."""
+        self.acquire()
+        self._stream, self._chain = stream, chain
+        self.release()
+
+    def write(self, logger: logging.Logger, method: str, event: EventDict) -> NoReturn:
+        """Write an event of ours, and leave nothing of it for the standard library to write again."""
+        try:
+            self._put(self._line(logger, method, event))
+        except Exception:  # noqa: BLE001
+            self._tell_lost(logger)
+        raise structlog.DropEvent
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write what a library logged."""
+        try:
+            self._put(self._line(record, record.levelname.lower(), _event_of(record)))
+        except Exception:  # noqa: BLE001
+            self._tell_lost(record)
+
+    def _tell_lost(self, source: logging.Logger | logging.LogRecord) -> None:
+        """Say that a line was lost, and whose; what was to be in it may be a secret."""
+        with suppress(Exception):
+            self._put(self._line(source, "error", {"event": "log.failed"}))
+
+    def _line(self, source: WrappedLogger, method: str, event: EventDict) -> str:
+        said: Any = event
+        for step in self._chain:
+            said = step(source, method, said)
+        return f"{said}\n"
+
+    def _put(self, line: str) -> None:
+        self.acquire()
+        try:
+            self._stream.write(line)
+            self._stream.flush()
+        finally:
+            self.release()
+
+
+_LINES = _Lines()
+
+
+def _event_of(record: logging.LogRecord) -> EventDict:
+    event: EventDict = {"event": record.getMessage()}
+    if record.exc_info:
+        event["exc_info"] = record.exc_info
+    if record.stack_info:
+        event["stack_info"] = record.stack_info
+    return event
+
+
+def _add_name(source: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Add whose the event is; a logger and a record both know."""
+    event["logger"] = source.name
+    return event
 
 
 def _clean(value: object, depth: int) -> object:
     """Return a value as JSON has them, masked; what is nested too deeply is left out."""
     match value:
+        case str():  # Most values are texts.
+            return _masked(_text(value))
         case None | bool() | int():
             return value
         case float() if math.isfinite(value):
@@ -108,18 +172,20 @@ def _clean(value: object, depth: int) -> object:
         case Mapping() | list() | tuple() | set() | frozenset() if depth == _DEEPEST:
             return "..."
         case Mapping():
-            named = ((_text(key), item) for key, item in value.items())
-            return dict(_clean_field(key, item, depth + 1) for key, item in named)
+            return _clean_fields(((_text(key), item) for key, item in value.items()), depth + 1)
         case list() | tuple() | set() | frozenset():
             return [_clean(item, depth + 1) for item in value]
         case _:
             return _masked(_text(value))
 
 
-def _clean_field(key: str, value: object, depth: int) -> tuple[str, object]:
-    name, is_secret = _name(key)
-    is_number = value is None or isinstance(value, bool | int | float)
-    return name, "***" if is_secret and not is_number else _clean(value, depth)
+def _clean_fields(fields: Iterable[tuple[str, object]], depth: int) -> dict[str, object]:
+    clean: dict[str, object] = {}
+    for key, value in fields:
+        name, is_secret = _name(key)
+        is_hidden = is_secret and not isinstance(value, bool | int | float | None)
+        clean[name] = "***" if is_hidden else _clean(value, depth)
+    return clean
 
 
 @lru_cache(maxsize=512)
@@ -139,11 +205,15 @@ def _text(value: object) -> str:
 
 
 def _masked(text: str) -> str:
-    if _SUSPECT.search(text) is None:
+    if _SUSPECT.search(text.casefold()) is None:
         return text
     for pattern, stars in _MASKS:
         text = pattern.sub(stars, text)
     return text
+
+
+def _json_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    return json.dumps(event)
 
 
 def _console_line(_logger: WrappedLogger, _method: str, event: EventDict) -> str:

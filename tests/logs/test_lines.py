@@ -3,6 +3,9 @@
 import io
 import json
 import logging
+import threading
+import time
+from collections import Counter
 from datetime import UTC, datetime
 from typing import Any
 
@@ -160,6 +163,54 @@ def test_it_outlives_its_stream(stream: io.StringIO) -> None:
     stream.close()
 
     logs.get("x").info("it.said")
+
+
+class Halting(io.StringIO):
+    """A stream that lets others go on in the middle of what is written."""
+
+    def write(self, text: str) -> int:
+        """Write half of it, and after a moment the rest."""
+        middle = len(text) // 2
+        super().write(text[:middle])
+        time.sleep(0.0005)
+        return middle + super().write(text[middle:])
+
+
+def test_it_keeps_the_lines_of_threads_apart() -> None:
+    """However many log at once, ours and libraries, each line is whole."""
+    stream = Halting()
+    logs.configure("json", "info", stream)
+    ours, theirs = logs.get("ours"), logging.getLogger("theirs")
+
+    def say() -> None:
+        for _ in range(10):
+            ours.info("it.said", words="yes " * 20)
+            theirs.info("it said " * 20)
+
+    threads = [threading.Thread(target=say) for _ in range(6)]
+    for each in threads:
+        each.start()
+    for each in threads:
+        each.join()
+
+    assert Counter(each["logger"] for each in events(stream)) == {"ours": 60, "theirs": 60}
+
+
+def test_it_obeys_the_last_word_wherever_a_logger_was_made(stream: io.StringIO) -> None:
+    """One that was made and given fields before goes to the new stream, at the new level."""
+    logs.configure("json", "error", io.StringIO())
+    early = logs.get("early")
+    bound = early.bind(run=1)
+    logs.configure("json", "info", stream)
+
+    early.info("first")
+    bound.info("second %s", "word")
+    bound.debug("third")
+
+    assert [(each["event"], each.get("run")) for each in events(stream)] == [
+        ("first", None),
+        ("second word", 1),
+    ]
 
 
 @pytest.mark.parametrize("fmt", BOTH)

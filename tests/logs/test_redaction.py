@@ -108,3 +108,22 @@ def test_it_says_when_a_line_is_lost(
     assert "log.failed" in line
     assert "lib" in line
     assert CANARY not in line + capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["ours", "theirs"])
+def test_it_says_when_a_line_cannot_be_written(
+    name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A text that the stream's encoding lacks leaves a line that says so, and the caller goes on."""
+    written = io.BytesIO()
+    logs.configure("console", "info", io.TextIOWrapper(written, "ascii"))
+    said = f"caf\u00e9 {CANARY}"
+
+    if name == "ours":
+        logs.get(name).info("it.said", words=said)
+    else:
+        logging.getLogger(name).info(said)
+
+    [line] = written.getvalue().decode().splitlines()
+    assert line.endswith(f"error    log.failed logger={name}")
+    assert CANARY not in capsys.readouterr().err
