@@ -41,8 +41,11 @@ class Server:
         return sum(_cpu_s(pid) for pid in self._all())
 
     def rss_mib(self) -> float:
-        """The most memory that any one of its processes ever had."""
-        return max((_peak_mib(pid) for pid in self._all()), default=0.0)
+        """The memory of the largest of its programs now, with its children; what they share counts once."""
+        return max(
+            (sum(_share_mib(each) for each in (pid, *_children(pid))) for pid in self.pids),
+            default=0.0,
+        )
 
     def _all(self) -> list[int]:
         return [one for pid in self.pids for one in (pid, *_children(pid))]
@@ -192,7 +195,8 @@ def _cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / _TICKS_A_S
 
 
-def _peak_mib(pid: int) -> float:
-    status = Path(f"/proc/{pid}/status")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+def _share_mib(pid: int) -> float:
+    """The resident memory of a process, of which it has each page with so many others as its part of that page."""
+    told = Path(f"/proc/{pid}/smaps_rollup")
+    found = re.search(r"Pss:\s+(\d+) kB", told.read_text()) if told.exists() else None
     return int(found[1]) / 1024 if found else 0.0
