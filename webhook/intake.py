@@ -19,6 +19,8 @@ from webhook.wiring import Clock, Inbox
 
 # So many payments are applied in some 20 ms: whoever comes next does not wait for longer than that.
 BATCH_MAX: Final = 32
+# Longer than a writer waits for its turn: what takes longer than that hangs.
+_CLOSES_WITHIN_S: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +56,10 @@ class Intake:
             await waiting.outcome
 
     async def close(self) -> None:
-        """Wait for what is being written; nothing can be stored afterwards."""
+        """Wait for what is being written, though not for ever; nothing can be stored afterwards."""
         if self._writing is not None:
-            await self._writing
-        await asyncio.to_thread(self._thread.shutdown)
+            await asyncio.wait([self._writing], timeout=_CLOSES_WITHIN_S)
+        self._thread.shutdown(wait=False)
 
     async def _write(self) -> None:
         while batch := self._next():

@@ -113,3 +113,16 @@ def test_it_answers_that_it_cannot_store_while_the_process_that_stores_hangs(
     assert _states(database) == {"evt_0": "applied"}
     assert code == 0
     assert _is_gone(writer)
+
+
+def test_it_ends_though_the_process_that_stores_hangs_with_an_event(
+    server: Server, writer: int, database: Database
+) -> None:
+    """What nobody can store gets its 503, and a stop waits only so long for it, less than a service manager does."""
+    os.kill(writer, signal.SIGSTOP)
+    status = server.sender().send(_paid(0))
+
+    code = server.stop()
+
+    assert (status, code) == (503, 0)
+    assert _is_gone(writer)
