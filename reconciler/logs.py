@@ -53,11 +53,7 @@ def configure(fmt: Format, level: str, stream: TextIO | None = None) -> None:
     # Alembic tells of its plumbing at every upgrade; what was done, `init` says itself.
     logging.getLogger("alembic").setLevel(logging.WARNING)
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            _LINES.write,
-        ],
+        processors=[structlog.stdlib.filter_by_level, _LINES.write],
         wrapper_class=BoundLogger,
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=False,

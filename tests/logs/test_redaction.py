@@ -28,6 +28,8 @@ SECRETS = [
     f"https://:{CANARY}@host",
     f"postgresql://host/db?user=u&password={CANARY}",
     f"host=h PASSWORD={CANARY} dbname=d",
+    # Letters that are others only until their case is ignored.
+    f"host=h pa\u017f\u017fword={CANARY} dbname=d",
     f"{CANARY}@example.com",
     f"Ann <ann.{CANARY}+x@mail.example.co.uk>",
     f"/search?q={CANARY}%40example.com",
