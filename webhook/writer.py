@@ -8,11 +8,13 @@ import gc
 import os
 import signal
 import threading
+import traceback
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from types import FrameType
 from typing import Any, Final, NoReturn
 
 import structlog
@@ -24,22 +26,29 @@ from webhook.wiring import Inbox
 
 # Longer than its last transaction waits for the database; the service manager waits longer still.
 _ENDS_WITHIN_S: Final = 5.0
+_FIRST_OF_ITS_OWN: Final = 3  # What is before are the standard streams.
 
 log = structlog.get_logger(__name__)
 
 
 class NotStored(Exception):  # noqa: N818 - it names what became of the events
-    """The inbox failed in a way that it does not promise; the child's log says how."""
+    """The inbox failed in a way that it does not promise; a note says where."""
+
+
+class WriterEnded(Exception):  # noqa: N818 - it names what became of the child
+    """The child has ended by itself; the message says how."""
 
 
 @contextmanager
 def stored_apart(inbox: Inbox) -> Iterator[Inbox]:
     """Yield an inbox whose events a child stores in `inbox`. No connection may be open, and no thread hold a lock.
 
-    Should the child end by itself, this program gets a SIGTERM: it is to leave the block, and StorageUnavailable is raised
-    then. Nothing that was accepted is lost by that, as nothing is answered before it is stored.
+    Should the child end by itself, this program gets a SIGTERM: it is to leave the block, and WriterEnded is raised then.
+    Nothing that was accepted is lost by that, as nothing is answered before it is stored. Only for the main thread.
     """
     ours, theirs = Pipe()
+    # Where it is ignored, as whoever started us may have left it, nobody is told of the end of a child.
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     # What both hold in common stays in common as long as nobody writes to it, and a collection would.
     gc.freeze()
     child = os.fork()
@@ -48,6 +57,13 @@ def stored_apart(inbox: Inbox) -> Iterator[Inbox]:
         _be_writer(inbox, theirs)
     theirs.close()
     writer = _Child(child)
+
+    def leave(_number: int, _frame: FrameType | None) -> None:
+        raise WriterEnded(writer.failure) if writer.failure else SystemExit(0)
+
+    # Whoever serves has a handler of its own; until then this one is there.
+    signal.signal(signal.SIGTERM, leave)
+    writer.watch()
     try:
         yield Apart(inbox, ours)
     finally:
@@ -56,7 +72,7 @@ def stored_apart(inbox: Inbox) -> Iterator[Inbox]:
         ours.close()
         writer.end()
     if writer.failure:
-        raise StorageUnavailable(writer.failure)
+        raise WriterEnded(writer.failure)
 
 
 class Apart:
@@ -97,6 +113,9 @@ class _Child:
         self.may_end = threading.Event()
         self._pid = pid
         self._waiting = threading.Thread(target=self._wait, name="writer", daemon=True)
+
+    def watch(self) -> None:
+        """Begin to wait for its end."""
         self._waiting.start()
 
     def end(self) -> None:
@@ -121,6 +140,9 @@ class _Child:
 def _be_writer(inbox: Inbox, parent: "Connection[Any, Any]") -> NoReturn:
     """Store what the parent says, and end with it; what the parent has begun and is to end is not the child's."""
     try:
+        # Whatever else is open is the parent's, or tells whoever started it that it still runs.
+        os.closerange(_FIRST_OF_ITS_OWN, parent.fileno())
+        os.closerange(parent.fileno() + 1, os.sysconf("SC_OPEN_MAX"))
         # Whoever ends the whole group means the parent, which first answers what it has taken.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)
@@ -136,18 +158,19 @@ def obey(inbox: Inbox, parent: "Connection[Any, Any]") -> None:
     with suppress(EOFError, OSError):
         while True:
             bodies, source, now = parent.recv()
-            parent.send(_stored(inbox, [read_event(each) for each in bodies], source, now))
+            parent.send(_stored(inbox, bodies, source, now))
 
 
 def _stored(
-    inbox: Inbox, events: Sequence[StripeEvent], source: Source, now: datetime
+    inbox: Inbox, bodies: Sequence[bytes], source: Source, now: datetime
 ) -> Exception | None:
     """Store events; returns why that was impossible, in words that can travel."""
     try:
-        inbox.accept(events, source=source, now=now)
+        inbox.accept([read_event(each) for each in bodies], source=source, now=now)
     except StorageUnavailable as error:
         return StorageUnavailable(str(error))
-    except Exception as error:
-        log.exception("events.not_stored", events=len(events))
-        return NotStored(type(error).__name__)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the parent has a request that gets to know it
+        failed = NotStored(type(error).__name__)
+        failed.add_note("".join(traceback.format_exception(error)))
+        return failed
     return None

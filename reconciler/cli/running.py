@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Final
 
+from starlette.applications import Starlette
+
 from reconciler import daemon as daemon_jobs
 from reconciler import metrics, signals, systemd
 from reconciler.cli.context import (
@@ -37,9 +39,9 @@ from reconciler.db.session import Database
 from reconciler.poll import Poller
 from webhook.app import WebhookSettings, create_app
 from webhook.app import serve as run_server
-from webhook.writer import stored_apart
+from webhook.writer import WriterEnded, stored_apart
 
-# systemd waits longer than that before it kills (TimeoutStopSec=), and both children need less.
+# systemd waits longer than that before it kills (TimeoutStopSec=), and both children need less unless the database hangs.
 END_WITHIN_S: Final = 15.0
 
 
@@ -59,22 +61,24 @@ def serve(config: Config = None) -> None:
         here, push = inbox_of(settings, db), push_of(settings, db)
         # Parent and child each open connections of their own.
         db.close()
-        with (
-            stored_apart(here) as inbox,
-            _metrics_at("serve", settings.metrics.serve, metrics.OF_SERVE),
-        ):
-            try:
-                code = run_server(
-                    create_app(inbox, told, push=push),
-                    host=webhook.listen.host,
-                    port=webhook.listen.port,
-                )
-            except OSError as error:
-                raise Refused(
-                    f"[webhook] listen: {webhook.listen} can't be bound ({error.strerror}): choose another",
-                    3,
-                ) from None
+        try:
+            with (
+                stored_apart(here) as inbox,
+                _metrics_at("serve", settings.metrics.serve, metrics.OF_SERVE),
+            ):
+                code = _answering(create_app(inbox, told, push=push), webhook.listen)
+        except WriterEnded as ended:
+            raise Refused(str(ended), 3) from None
     sys.exit(code)
+
+
+def _answering(webhook: Starlette, at: Address) -> int:
+    """Answer at an address until SIGTERM."""
+    try:
+        return run_server(webhook, host=at.host, port=at.port)
+    except OSError as error:
+        words = f"[webhook] listen: {at} can't be bound ({error.strerror})"
+        raise Refused(f"{words}: choose another", 3) from None
 
 
 @app.command()

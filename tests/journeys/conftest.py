@@ -68,7 +68,8 @@ def _free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def _is_ready(port: int) -> bool:
+def is_ready(port: int) -> bool:
+    """Whether a webhook says that it can store an event."""
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
             return bool(answer.status == 200)
@@ -76,8 +77,8 @@ def _is_ready(port: int) -> bool:
         return False
 
 
-def start_server(database_url: str, schema: str, folder: Path) -> Server:
-    """Start `reconciler serve` on a database, and wait until it can store an event."""
+def start_server(database_url: str, schema: str, folder: Path, *by_way_of: str) -> Server:
+    """Start `reconciler serve` on a database, by another program if need be, and wait until it can store an event."""
     port = _free_port()
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("RECONCILER_", "STRIPE_"))},
@@ -91,14 +92,14 @@ def start_server(database_url: str, schema: str, folder: Path) -> Server:
     }
     with (folder / "serve.log").open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "reconciler", "serve"],
+            [*by_way_of, sys.executable, "-m", "reconciler", "serve"],
             cwd=folder,
             env=environment,
             stdout=log,
             stderr=log,
         )
     deadline = time.monotonic() + STARTED_WITHIN_S
-    while not _is_ready(port):
+    while not is_ready(port):
         assert process.poll() is None, (folder / "serve.log").read_text()
         assert time.monotonic() < deadline, "the server did not start"
         time.sleep(0.05)

@@ -3,6 +3,8 @@
 import http.client
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,12 +14,21 @@ from sqlalchemy import select
 
 from reconciler.db import tables
 from reconciler.db.session import Database
-from tests.journeys.conftest import Server, add_invoices
-from tests.journeys.programs import children, is_running
+from tests.journeys.conftest import ROOT, Server, add_invoices, is_ready, start_server
+from tests.journeys.programs import Start as Run
+from tests.journeys.programs import (
+    Stripe,
+    children,
+    free_port,
+    is_running,
+    set_out,
+    wait_until,
+)
 from tests.journeys.stories import event, intent
 
 Start = Callable[[], Server]
 GONE_WITHIN_S = 15.0
+SQLITE = pytest.mark.parametrize("dialect", ["sqlite"])
 
 
 @pytest.fixture
@@ -28,11 +39,11 @@ def server(serve: Start) -> Server:
 
 @pytest.fixture
 def writer(server: Server) -> Iterator[int]:
-    """Give the number of the process of a webhook that stores events; it goes on, and is let go, with the test."""
+    """Give the number of the process of a webhook that stores events; it ends with the test."""
     [pid] = children(server.process.pid)
     yield pid
     if is_running(pid):
-        os.kill(pid, signal.SIGCONT)
+        os.kill(pid, signal.SIGKILL)
 
 
 def _paid(number: int) -> dict[str, object]:
@@ -68,7 +79,7 @@ def test_it_ends_as_one_when_the_process_that_stores_is_killed(
 
     assert (first, code, again) == (200, 3, 200)
     said = (tmp_path / "serve.log").read_text()
-    assert "reconciler: the database: the process that stores events was ended by signal 9" in said
+    assert "reconciler: the process that stores events was ended by signal 9" in said
     assert _states(database) == {"evt_0": "applied", "evt_1": "applied"}
 
 
@@ -126,3 +137,74 @@ def test_it_ends_though_the_process_that_stores_hangs_with_an_event(
 
     assert (status, code) == (503, 0)
     assert _is_gone(writer)
+
+
+# As a supervisor may leave it to what it starts.
+DEAF_TO_CHILDREN = "import os, signal, sys; signal.signal(signal.SIGCHLD, signal.SIG_IGN); os.execv(sys.argv[1], sys.argv[1:])"
+
+
+@SQLITE
+def test_it_learns_of_the_end_of_its_child_whoever_started_it(
+    database: Database, database_url: str, schema: str, tmp_path: Path, dialect: str
+) -> None:
+    """A program that was started deaf to the end of children hears of that one all the same."""
+    server = start_server(database_url, schema, tmp_path, sys.executable, "-c", DEAF_TO_CHILDREN)
+    try:
+        [writer] = children(server.process.pid)
+        os.kill(writer, signal.SIGKILL)
+
+        assert server.process.wait(timeout=GONE_WITHIN_S) == 3
+    finally:
+        server.end()
+
+
+@SQLITE
+def test_up_misses_its_webhook_though_the_process_that_stores_hangs(
+    run: Run, database: Database, stripe: Stripe, dialect: str
+) -> None:
+    """What hangs holds nothing by which the end of its parent is noticed."""
+    stripe.catch_up()
+    set_out(database)
+    port = free_port()
+    both = run("up", port=port)
+    wait_until(lambda: is_ready(port), both)
+    webhook = both.children()[0]
+    [writer] = children(webhook)
+    os.kill(writer, signal.SIGSTOP)
+
+    os.kill(webhook, signal.SIGKILL)
+    code = both.process.wait(timeout=GONE_WITHIN_S)
+
+    os.kill(writer, signal.SIGKILL)
+    assert code == 3
+    assert both.lines == ["reconciler: the webhook was ended by signal 9, so both were stopped"]
+
+
+@SQLITE
+def test_it_says_so_when_the_child_ends_before_anything_is_served(
+    tmp_path: Path, dialect: str
+) -> None:
+    """A child that ends at once leaves no parent that would answer without it."""
+    program = """
+import signal, sys, time
+from webhook.writer import WriterEnded, stored_apart
+from webhook import writer
+writer.obey = lambda *_: sys.exit(7)
+try:
+    with stored_apart(None):
+        time.sleep(20)
+except WriterEnded as ended:
+    print(ended)
+"""
+
+    said = subprocess.run(
+        [sys.executable, "-c", program],
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=15,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+
+    [*_, told] = said.stdout.splitlines()
+    assert told == "the process that stores events ended with exit code 1"

@@ -76,17 +76,22 @@ def be(order: Order) -> None:
     if order.clock_s:
         _mislead(order.clock_s)
     if order.counts is not None:
-        # Every process of the program writes to it, so that each mark is one write at the end.
-        counts = os.open(order.counts, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_TRUNC, 0o644)
+        order.counts.write_text("")
         for each in POINTS:
             if each.command == (order.counts_for or order.arguments[0]):
-                _watch(each, functools.partial(os.write, counts, f"{each.name}\n".encode()))
+                _watch(each, functools.partial(_tick, order.counts, each.name))
     if order.point:
         _watch(_named(order.point), _Fuse(order.nth, os.getpid()).burn)
     if order.waits:
         os.kill(os.getpid(), signal.SIGSTOP)
     sys.argv = ["reconciler", *order.arguments]
     reconciler.cli.main()
+
+
+def _tick(counts: Path, name: str) -> None:
+    # Each process of the program opens it for itself, and a line is one write at its end.
+    with counts.open("a") as lines:
+        lines.write(f"{name}\n")
 
 
 def counted(counts: Path) -> Counter[str]:

@@ -62,8 +62,8 @@ def test_it_tells_that_the_database_is_away_and_goes_on_when_it_is_back() -> Non
     assert inbox.ids == {"evt_1"}
 
 
-def test_it_outlives_an_inbox_that_breaks_and_does_not_repeat_what_it_said() -> None:
-    """An error that nobody foresaw arrives by its name alone, and takes nobody down."""
+def test_it_outlives_an_inbox_that_breaks() -> None:
+    """An error that nobody foresaw arrives by its name, with a note for the log of where it was, and takes nobody down."""
     inbox = FakeInbox(is_broken=True)
 
     with apart(inbox) as there:
@@ -73,6 +73,7 @@ def test_it_outlives_an_inbox_that_breaks_and_does_not_repeat_what_it_said() -> 
         there.accept(told("evt_2"), source=Source.WEBHOOK, now=NOW)
 
     assert str(failed.value) == "RuntimeError"
+    assert "fake_inbox.py" in failed.value.__notes__[0]
     assert inbox.ids == {"evt_2"}
 
 
