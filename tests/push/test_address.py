@@ -100,6 +100,9 @@ def test_it_waits_for_dns_only_so_long() -> None:
             resolved("fcm.googleapis.com", hangs, timeout_s=0.001)
         said.add(str(unresolved.value))
     over.set()
+    for each in threading.enumerate():
+        if each.name == "lookup":
+            each.join(5)
 
     assert said == {"DNS gave no answer", "too many lookups are under way"}
 
