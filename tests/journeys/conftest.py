@@ -2,14 +2,10 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +19,20 @@ from reconciler.db.session import Database
 from reconciler.simulator import till
 from reconciler.simulator.world import AppInvoice
 from tests import truth
-from tests.journeys.programs import Running, Start, Stripe, environment, simulated_stripe
+from tests.journeys.programs import (
+    ROOT,
+    Running,
+    Start,
+    Stripe,
+    environment,
+    free_port,
+    is_ready,
+    simulated_stripe,
+)
 from tests.journeys.programs import start as start_program
 from tests.journeys.stories import SECRET, Sender
 from tests.journeys.timelapse import Timelapse, timelapse
 
-ROOT = Path(__file__).resolve().parents[2]
 STARTED_WITHIN_S = 30
 
 
@@ -63,23 +67,9 @@ class Server:
         return self.process.wait(timeout=20)
 
 
-def _free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        return int(listener.getsockname()[1])
-
-
-def is_ready(port: int) -> bool:
-    """Whether a webhook says that it can store an event."""
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (urllib.error.URLError, OSError):
-        return False
-
-
 def start_server(database_url: str, schema: str, folder: Path, *by_way_of: str) -> Server:
     """Start `reconciler serve` on a database, by another program if need be, and wait until it can store an event."""
-    port = _free_port()
+    port = free_port()
     environment = {
         **{k: v for k, v in os.environ.items() if not k.startswith(("RECONCILER_", "STRIPE_"))},
         "PYTHONPATH": str(ROOT),

@@ -1,5 +1,6 @@
 """How are `daemon` and `up` started against a simulated Stripe, watched and killed?"""
 
+import http.client
 import os
 import signal
 import socket
@@ -181,6 +182,18 @@ def wait_until(holds: Callable[[], object], program: Running) -> None:
     while not holds():
         assert time.monotonic() < deadline, program.log.read_text()
         time.sleep(0.02)
+
+
+def is_ready(port: int) -> bool:
+    """Whether a webhook says that it can store an event."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
+    try:
+        connection.request("GET", "/readyz")
+        return connection.getresponse().status == http.client.OK
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
 
 
 def children(pid: int) -> list[int]:

@@ -40,6 +40,7 @@ from tests.journeys.programs import (
     Stripe,
     environment,
     free_port,
+    is_ready,
     set_out,
     wait_until,
 )
@@ -196,7 +197,7 @@ def _good_day(
         "RECONCILER_METRICS__DAEMON": f"127.0.0.1:{daemon}",
     }
     both = run("up", port=port, **secrets, **at)
-    wait_until(lambda: _is_ready(port), both)
+    wait_until(lambda: is_ready(port), both)
     subscribed = _subscribe(port, browser)
     by_webhook = intent(
         "pi_1", "succeeded", 1000, invoice="INV-1", receipt_email=EMAIL, shipping={"name": NAME}
@@ -280,7 +281,7 @@ def _bad_day(run: Start, secrets: dict[str, str], folder: Path) -> dict[str, str
     (folder / "broken" / "sitecustomize.py").write_text(BREAKING.replace("{email}", EMAIL))
     port = free_port()
     broken = run("serve", port=port, **{**secrets, "PYTHONPATH": f"{folder / 'broken'}:{ROOT}"})
-    wait_until(lambda: _is_ready(port), broken)
+    wait_until(lambda: is_ready(port), broken)
     sender = Sender(port)
     paid = intent("pi_9", "succeeded", 900, receipt_email=EMAIL)
     answer = sender.send(event("evt_9", "payment_intent.succeeded", paid), secret=HOOK)
@@ -303,14 +304,6 @@ def _subscribe(port: int, browser: Browser) -> str:
     )
     with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
         return str(answer.read().decode())
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2):
-            return True
-    except OSError:
-        return False
 
 
 def _judge_rows(database: Database, browser: Browser) -> None:

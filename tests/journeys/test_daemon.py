@@ -3,7 +3,6 @@
 import os
 import signal
 import socket
-import urllib.request
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
@@ -20,6 +19,7 @@ from tests.journeys.programs import (
     Start,
     Stripe,
     free_port,
+    is_ready,
     is_running,
     let_lease_run_out,
     set_out,
@@ -155,21 +155,13 @@ def test_it_says_that_its_port_is_taken(run: Start, database: Database, dialect:
     assert said == [taken, taken, why]
 
 
-def _is_ready(port: int) -> bool:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/readyz", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except OSError:
-        return False
-
-
 def _up(run: Start, database: Database, stripe: Stripe) -> tuple[Running, list[int]]:
     """Start both programs, and wait until both do their work; return their ids, the webhook's first."""
     stripe.catch_up()
     set_out(database)
     port = free_port()
     both = run("up", port=port)
-    wait_until(lambda: _states(database, "events")[-1:] == ["done"] and _is_ready(port), both)
+    wait_until(lambda: _states(database, "events")[-1:] == ["done"] and is_ready(port), both)
     children = both.children()
     assert len(children) == 2
     return both, children

@@ -14,16 +14,18 @@ from sqlalchemy import select
 
 from reconciler.db import tables
 from reconciler.db.session import Database
-from tests.journeys.conftest import ROOT, Server, add_invoices, is_ready, start_server
-from tests.journeys.programs import Start as Run
+from tests.journeys.conftest import Server, add_invoices, start_server
 from tests.journeys.programs import (
+    ROOT,
     Stripe,
     children,
     free_port,
+    is_ready,
     is_running,
     set_out,
     wait_until,
 )
+from tests.journeys.programs import Start as Run
 from tests.journeys.stories import event, intent
 
 Start = Callable[[], Server]

@@ -1,6 +1,5 @@
 """Where do victims live: on which database, beside which account, and how are they started and ended?"""
 
-import http.client
 import multiprocessing
 import os
 import shutil
@@ -16,7 +15,14 @@ from typing import Any, Final
 from reconciler.db.migrate import upgrade
 from reconciler.db.session import Database, StorageUnavailable, open_database
 from tests.databases import empty
-from tests.journeys.programs import children, environment, free_port, is_running, let_lease_run_out
+from tests.journeys.programs import (
+    children,
+    environment,
+    free_port,
+    is_ready,
+    is_running,
+    let_lease_run_out,
+)
 from tests.torture.victim import Order, be
 
 STARTED_WITHIN_S: Final = 30.0
@@ -190,18 +196,6 @@ _OFTEN: Final = {
     "RECONCILER_LOG__FORMAT": "json",
     "USER": "torture",
 }
-
-
-def is_ready(port: int) -> bool:
-    """Whether a webhook says that it can store an event."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=3)
-    try:
-        connection.request("GET", "/readyz")
-        return connection.getresponse().status == http.HTTPStatus.OK
-    except (OSError, http.client.HTTPException):
-        return False
-    finally:
-        connection.close()
 
 
 def wait_until_ready(server: Victim, within_s: float = STARTED_WITHIN_S) -> None:

@@ -16,9 +16,10 @@ from random import Random
 from typing import Final
 
 from reconciler.db.digest import digest
+from tests.journeys.programs import is_ready
 from tests.journeys.stories import Sender
 from tests.torture import books
-from tests.torture.ground import Ground, Unfit, Victim, is_ready, wait_until
+from tests.torture.ground import Ground, Unfit, Victim, wait_until
 from tests.torture.outcome import Outcome, Skipped
 from tests.torture.told import Past, past
 
